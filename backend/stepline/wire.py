@@ -1,0 +1,189 @@
+"""What the server and the page say to each other, as types.
+
+`web/src/wire.ts` is generated from this file by `python -m stepline.wire_typescript`; a test compares the two.
+JSON has no NaN: a non-finite number travels as the string the journal writes, "NaN", "Infinity" or "-Infinity".
+Times are Unix seconds, durations seconds. Samples do not travel in these types but in frames (docs/frame.md).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+Status = Literal["pending", "running", "stopping", "completed", "stopped", "failed"]
+Kind = Literal["train_start", "step", "evaluation", "checkpoint", "train_end", "message"]
+Axis = Literal["sequence", "step", "epoch", "time", "relative", "tokens"]
+Severity = Literal["info", "warning", "error"]
+NonFinite = Literal["NaN", "Infinity", "-Infinity"]
+Number = float | NonFinite
+
+
+class Task(TypedDict):
+    """One line of the selector and of the table of tasks."""
+
+    id: str
+    name: str
+    status: Status
+    runs: int
+    records: int
+    step: int | None
+    total_steps: int | None
+    started: float | None
+    updated: float | None
+    """Time of the newest record."""
+    duration_secs: float
+    """Time spent training, all runs together."""
+    last_loss: Number | None
+    best_loss: Number | None
+    best_evaluation: Number | None
+    bytes: int
+    """Size in the home."""
+    tags: list[str]
+    notes: str
+
+
+class SettingChange(TypedDict):
+    name: str
+    before: str | None
+    after: str | None
+
+
+class Run(TypedDict):
+    id: str
+    number: int
+    """1 for the task's first run."""
+    status: Status
+    records: int
+    first_sequence: int | None
+    last_sequence: int | None
+    first_step: int | None
+    last_step: int | None
+    total_steps: int | None
+    started: float
+    ended: float | None
+    message: str | None
+    """Why it ended, where that is known."""
+    changes: list[SettingChange]
+    """What differs in the settings from the run before; empty for the first run."""
+    unresponsive: bool
+    controls: list[str]
+    """Commands that this run takes now: "stop", "save", "evaluate", "log"."""
+
+
+class Metric(TypedDict):
+    name: str
+    kind: Literal["number", "text"]
+    count: int
+    last: Number | str | None
+    step: int | None
+    """Step of the last value."""
+
+
+class Checkpoint(TypedDict):
+    sequence: int
+    run: int
+    step: int | None
+    time: float
+    path: str | None
+    bytes: int | None
+
+
+class Finding(TypedDict):
+    id: str
+    """Rule and place: stable while the finding stands, so that a page can dismiss it."""
+    rule: str
+    severity: Severity
+    run: int
+    first_sequence: int
+    last_sequence: int
+    evidence: dict[str, Number | str]
+    """Values that the page's sentence for this rule is filled with."""
+
+
+class LogRow(TypedDict):
+    sequence: int
+    run: int
+    step: int | None
+    epoch: float | None
+    time: float
+    kind: Kind
+    metrics: dict[str, Number | str]
+    message: str | None
+    status: Status | None
+    """On `train_end`: how the run ended."""
+
+
+class TaskDetail(TypedDict):
+    task: Task
+    runs: list[Run]
+    metrics: list[Metric]
+    """Derived ones included ("perplexity" where there is "loss")."""
+    checkpoints: list[Checkpoint]
+    findings: list[Finding]
+    progress: float | None
+    """Part of the total steps that is done, 0 to 1."""
+    remaining_secs: tuple[float, float] | None
+    """Time remaining as a range; None where it cannot be said."""
+    logging_steps: int | None
+    cursor: int
+    """Sequence of the next record: what this answer does not hold yet begins here."""
+
+
+class TaskList(TypedDict):
+    tasks: list[Task]
+
+
+class LogPage(TypedDict):
+    rows: list[LogRow]
+    total: int
+    """Rows that match, also those not in this page."""
+
+
+class Subscribe(TypedDict):
+    """Page to server: what it looks at. Replaces the subscription before."""
+
+    type: Literal["subscribe"]
+    task: str | None
+    cursor: int
+    series: list[str]
+    ema: int
+    """Span in points; 0 is off."""
+    ma: int
+
+
+class Hello(TypedDict):
+    type: Literal["hello"]
+    version: str
+    writer: bool
+
+
+class TasksChanged(TypedDict):
+    type: Literal["tasks"]
+    tasks: list[Task]
+    removed: list[str]
+
+
+class Facts(TypedDict):
+    """Server to page: what is new of the subscribed task. The samples follow in a binary frame with the same cursor."""
+
+    type: Literal["facts"]
+    detail: TaskDetail
+    rows: list[LogRow]
+
+
+class Behind(TypedDict):
+    """Server to page: this client fell behind, or its cursor is not known; fetch again and subscribe anew."""
+
+    type: Literal["behind"]
+    task: str
+
+
+class ErrorBody(TypedDict):
+    code: str
+    what: str
+    why: str
+    action: str
+    lost: str | None
+
+
+class ErrorAnswer(TypedDict):
+    error: ErrorBody

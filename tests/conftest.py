@@ -1,0 +1,19 @@
+"""Fixtures that every test may use. The suite runs strict: a recorder's failure is an exception."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["STEPLINE_STRICT"] = "1"
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def home(tmp_path: Path):
+    """A fresh home folder of its own."""
+    from stepline.home import Home
+
+    return Home.open(tmp_path / "home")
