@@ -187,3 +187,55 @@ class ErrorBody(TypedDict):
 
 class ErrorAnswer(TypedDict):
     error: ErrorBody
+
+
+class Trouble(TypedDict):
+    """Server to page: what it asked for over the socket cannot be had, for example a task that is gone."""
+
+    type: Literal["trouble"]
+    task: str | None
+    error: ErrorBody
+
+
+ServerMessage = Hello | TasksChanged | Facts | Behind | Trouble
+
+
+class About(TypedDict):
+    version: str
+    home: str
+    database: str
+    database_moved: bool
+    """The home lies on a network file system, so the database lies in a local folder instead."""
+    writer: bool
+    """False: another Stepline on this home takes the journals in, and this one reads beside it."""
+    notes: list[str]
+    """What a person should know of: damaged or refused journals."""
+
+
+class TaskEdit(TypedDict, total=False):
+    """What a page may change of a task; what is left out stays as it is."""
+
+    name: str
+    tags: list[str]
+    notes: str
+
+
+class TakeIn(TypedDict):
+    """Asks to take in what lies in the home, and the journals at these paths besides."""
+
+    paths: list[str]
+
+
+class TakenIn(TypedDict):
+    tasks: list[str]
+    """Ids of the tasks whose journals lay at the asked paths."""
+
+
+class Command(TypedDict):
+    """Asks a running training to do something now; it says in its journal when it did."""
+
+    command: Literal["stop", "save", "evaluate", "log"]
+
+
+class CommandGiven(TypedDict):
+    id: str

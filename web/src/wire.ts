@@ -1,0 +1,236 @@
+// Generated from backend/stepline/wire.py by `python -m stepline.wire_typescript`. Do not edit.
+
+/**
+ * What the server and the page say to each other, as types.
+ *
+ * `web/src/wire.ts` is generated from this file by `python -m stepline.wire_typescript`; a test compares the two.
+ * JSON has no NaN: a non-finite number travels as the string the journal writes, "NaN", "Infinity" or "-Infinity".
+ * Times are Unix seconds, durations seconds. Samples do not travel in these types but in frames (docs/frame.md).
+ */
+
+export type Status = 'pending' | 'running' | 'stopping' | 'completed' | 'stopped' | 'failed'
+
+export type Kind = 'train_start' | 'step' | 'evaluation' | 'checkpoint' | 'train_end' | 'message'
+
+export type Axis = 'sequence' | 'step' | 'epoch' | 'time' | 'relative' | 'tokens'
+
+export type Severity = 'info' | 'warning' | 'error'
+
+export type NonFinite = 'NaN' | 'Infinity' | '-Infinity'
+
+export type Number = number | NonFinite
+
+/** One line of the selector and of the table of tasks. */
+export interface Task {
+  id: string
+  name: string
+  status: Status
+  runs: number
+  records: number
+  step: number | null
+  total_steps: number | null
+  started: number | null
+  /** Time of the newest record. */
+  updated: number | null
+  /** Time spent training, all runs together. */
+  duration_secs: number
+  last_loss: Number | null
+  best_loss: Number | null
+  best_evaluation: Number | null
+  /** Size in the home. */
+  bytes: number
+  tags: string[]
+  notes: string
+}
+
+export interface SettingChange {
+  name: string
+  before: string | null
+  after: string | null
+}
+
+export interface Run {
+  id: string
+  /** 1 for the task's first run. */
+  number: number
+  status: Status
+  records: number
+  first_sequence: number | null
+  last_sequence: number | null
+  first_step: number | null
+  last_step: number | null
+  total_steps: number | null
+  started: number
+  ended: number | null
+  /** Why it ended, where that is known. */
+  message: string | null
+  /** What differs in the settings from the run before; empty for the first run. */
+  changes: SettingChange[]
+  unresponsive: boolean
+  /** Commands that this run takes now: "stop", "save", "evaluate", "log". */
+  controls: string[]
+}
+
+export interface Metric {
+  name: string
+  kind: 'number' | 'text'
+  count: number
+  last: Number | string | null
+  /** Step of the last value. */
+  step: number | null
+}
+
+export interface Checkpoint {
+  sequence: number
+  run: number
+  step: number | null
+  time: number
+  path: string | null
+  bytes: number | null
+}
+
+export interface Finding {
+  /** Rule and place: stable while the finding stands, so that a page can dismiss it. */
+  id: string
+  rule: string
+  severity: Severity
+  run: number
+  first_sequence: number
+  last_sequence: number
+  /** Values that the page's sentence for this rule is filled with. */
+  evidence: Record<string, Number | string>
+}
+
+export interface LogRow {
+  sequence: number
+  run: number
+  step: number | null
+  epoch: number | null
+  time: number
+  kind: Kind
+  metrics: Record<string, Number | string>
+  message: string | null
+  /** On `train_end`: how the run ended. */
+  status: Status | null
+}
+
+export interface TaskDetail {
+  task: Task
+  runs: Run[]
+  /** Derived ones included ("perplexity" where there is "loss"). */
+  metrics: Metric[]
+  checkpoints: Checkpoint[]
+  findings: Finding[]
+  /** Part of the total steps that is done, 0 to 1. */
+  progress: number | null
+  /** Time remaining as a range; None where it cannot be said. */
+  remaining_secs: [number, number] | null
+  logging_steps: number | null
+  /** Sequence of the next record: what this answer does not hold yet begins here. */
+  cursor: number
+}
+
+export interface TaskList {
+  tasks: Task[]
+}
+
+export interface LogPage {
+  rows: LogRow[]
+  /** Rows that match, also those not in this page. */
+  total: number
+}
+
+/** Page to server: what it looks at. Replaces the subscription before. */
+export interface Subscribe {
+  type: 'subscribe'
+  task: string | null
+  cursor: number
+  series: string[]
+  /** Span in points; 0 is off. */
+  ema: number
+  ma: number
+}
+
+export interface Hello {
+  type: 'hello'
+  version: string
+  writer: boolean
+}
+
+export interface TasksChanged {
+  type: 'tasks'
+  tasks: Task[]
+  removed: string[]
+}
+
+/** Server to page: what is new of the subscribed task. The samples follow in a binary frame with the same cursor. */
+export interface Facts {
+  type: 'facts'
+  detail: TaskDetail
+  rows: LogRow[]
+}
+
+/** Server to page: this client fell behind, or its cursor is not known; fetch again and subscribe anew. */
+export interface Behind {
+  type: 'behind'
+  task: string
+}
+
+export interface ErrorBody {
+  code: string
+  what: string
+  why: string
+  action: string
+  lost: string | null
+}
+
+export interface ErrorAnswer {
+  error: ErrorBody
+}
+
+/** Server to page: what it asked for over the socket cannot be had, for example a task that is gone. */
+export interface Trouble {
+  type: 'trouble'
+  task: string | null
+  error: ErrorBody
+}
+
+export type ServerMessage = Hello | TasksChanged | Facts | Behind | Trouble
+
+export interface About {
+  version: string
+  home: string
+  database: string
+  /** The home lies on a network file system, so the database lies in a local folder instead. */
+  database_moved: boolean
+  /** False: another Stepline on this home takes the journals in, and this one reads beside it. */
+  writer: boolean
+  /** What a person should know of: damaged or refused journals. */
+  notes: string[]
+}
+
+/** What a page may change of a task; what is left out stays as it is. */
+export interface TaskEdit {
+  name?: string
+  tags?: string[]
+  notes?: string
+}
+
+/** Asks to take in what lies in the home, and the journals at these paths besides. */
+export interface TakeIn {
+  paths: string[]
+}
+
+export interface TakenIn {
+  /** Ids of the tasks whose journals lay at the asked paths. */
+  tasks: string[]
+}
+
+/** Asks a running training to do something now; it says in its journal when it did. */
+export interface Command {
+  command: 'stop' | 'save' | 'evaluate' | 'log'
+}
+
+export interface CommandGiven {
+  id: string
+}
