@@ -1,0 +1,73 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { applyLanguage, chooseLanguage, i18n, LOCALES, messages, type Language } from './index'
+
+type Leaf = [path: string, text: string]
+
+function leaves(node: object, path = ''): Leaf[] {
+  return Object.entries(node).flatMap(([key, value]): Leaf[] =>
+    typeof value === 'string' ? [[`${path}${key}`, value]] : leaves(value as object, `${path}${key}.`),
+  )
+}
+
+const placeholders = (text: string): string[] => [...new Set(text.match(/\{\w+\}/g) ?? [])].sort()
+
+describe('catalogues', () => {
+  const english = new Map(leaves(messages.en))
+  const others = (Object.keys(messages) as Language[]).filter((language) => language !== 'en')
+
+  it.each(others)('%s has the keys of English, and no others', (language) => {
+    expect(leaves(messages[language]).map(([path]) => path)).toEqual([...english.keys()])
+  })
+
+  it.each(others)('%s fills in the same values', (language) => {
+    for (const [path, text] of leaves(messages[language])) {
+      expect(placeholders(text), path).toEqual(placeholders(english.get(path) ?? ''))
+    }
+  })
+
+  it('has no empty text and no exclamation mark', () => {
+    for (const language of Object.keys(messages) as Language[]) {
+      for (const [path, text] of leaves(messages[language])) {
+        expect(text.trim(), `${language} ${path}`).not.toBe('')
+        expect(text, `${language} ${path}`).not.toMatch(/[!！]/)
+      }
+    }
+  })
+
+  it('compiles every message', () => {
+    for (const language of Object.keys(messages) as Language[]) {
+      for (const [path] of leaves(messages[language])) {
+        expect(i18n.global.t(path, {}, { locale: language }), path).not.toBe(path)
+      }
+    }
+  })
+
+  it('explains every chart that the manual explains', () => {
+    const charts = Object.keys(messages.en.charts)
+    expect(Object.keys(messages.en.help)).toEqual(['label', ...charts, 'other'])
+  })
+})
+
+describe('language', () => {
+  afterEach(() => applyLanguage('en'))
+
+  it.each([
+    [['zh-TW', 'en'], 'zh'],
+    [['fr-FR', 'zh_CN.UTF-8'], 'zh'],
+    [['C'], 'en'],
+    [['en-US@posix'], 'en'],
+    [[], 'en'],
+  ])('is chosen from %j as %s', (wished, chosen) => {
+    expect(chooseLanguage(wished)).toBe(chosen)
+  })
+
+  it('changes the words and the document', () => {
+    applyLanguage('zh')
+    expect(i18n.global.t('charts.loss.title')).toBe('损失曲线')
+    expect(document.documentElement.lang).toBe('zh-CN')
+  })
+
+  it('hands Intl a tag that it knows', () => {
+    expect(Intl.NumberFormat.supportedLocalesOf(Object.values(LOCALES))).toEqual(Object.values(LOCALES))
+  })
+})
