@@ -1,12 +1,15 @@
 /**
- * Numbers, times, durations and sizes as text, by locale. Pure functions of a language; `useFormat` binds them to the one shown.
+ * Times, durations, sizes and figures as text, by locale: `data/figures.ts` with words and units around it.
  *
  * Durations come as parts (figure and unit apart), because the page sets units small and grey.
  */
 import { computed, type ComputedRef } from 'vue'
 import { useI18n } from 'vue-i18n'
+import { integer, metricValue, toNumber } from '@/data/figures'
+import { LOCALES, type Language } from '@/data/language'
+import { metricKind } from '@/data/metrics'
 import type { NonFinite } from '@/wire'
-import { LOCALES, messages, type Language } from './index'
+import { messages } from './index'
 
 export interface Part {
   figure: string
@@ -18,18 +21,7 @@ type Value = number | NonFinite | string | null | undefined
 const MINUTE_SECS = 60
 const HOUR_SECS = 3600
 const DAY_SECS = 86400
-const formatters = new Map<string, Intl.NumberFormat>()
 const dates = new Map<string, Intl.DateTimeFormat>()
-
-function numberFormat(language: Language, least: number, most: number): Intl.NumberFormat {
-  const key = `${language} ${least} ${most}`
-  let format = formatters.get(key)
-  if (!format) {
-    format = new Intl.NumberFormat(LOCALES[language], { minimumFractionDigits: least, maximumFractionDigits: most })
-    formatters.set(key, format)
-  }
-  return format
-}
 
 function dateFormat(language: Language, name: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   const key = `${language} ${name}`
@@ -41,27 +33,10 @@ function dateFormat(language: Language, name: string, options: Intl.DateTimeForm
   return format
 }
 
-/** "NaN" and both infinities, however they travelled; null where the value is a finite number. */
-export function nonFinite(value: Value): string | null {
-  if (value === 'NaN' || (typeof value === 'number' && Number.isNaN(value))) return 'NaN'
-  if (value === 'Infinity' || value === Infinity) return '∞'
-  if (value === '-Infinity' || value === -Infinity) return '−∞'
-  return null
-}
-
-/** `1.9e-4`: digits are the significant ones; a trailing zero is kept only where `exact`. */
-export function scientific(value: number, digits: number, exact = false): string {
-  if (value === 0) return '0'
-  const [mantissa = '0', exponent = '0'] = value.toExponential(digits - 1).split('e')
-  return `${exact ? mantissa : String(Number(mantissa))}e${Number(exponent)}`
-}
-
 export interface Format {
   /** 12,040 */
   whole(value: number): string
-  /** Fixed decimals, grouped: 1,240.5 */
-  fixed(value: number, decimals: number): string
-  /** A metric's value as a figure: about four significant digits. */
+  /** A metric's value as a figure. Non-finite ones as they are, a text as it is, a dash for none. */
   figure(metric: string, value: Value): string
   /** A metric's value as the log shows it: one digit more. */
   precise(metric: string, value: Value): string
@@ -85,31 +60,23 @@ export interface Format {
 
 const SIZES = ['B', 'kB', 'MB', 'GB', 'TB']
 
-/** Learning rates read best with an exponent, whatever their size. */
-const isRate = (metric: string): boolean => /(^|[_/])(learning_rate|lr)([_/]|$)/.test(metric)
-
-function decimalsOf(size: number, digits: number): number {
-  return size < 10 ? digits - 1 : size < 100 ? digits - 2 : size < 1000 ? digits - 3 : 0
-}
-
-function metricText(language: Language, metric: string, value: Value, digits: number): string {
+function metricText(language: Language, metric: string, value: Value, precise: boolean): string {
   if (value === null || value === undefined) return messages[language].common.none
-  const odd = nonFinite(value)
-  if (odd !== null) return odd
-  if (typeof value === 'string') return value
-  const size = Math.abs(value)
-  if (isRate(metric)) return scientific(value, digits - 1)
-  if (Number.isInteger(value) && size < 1e9) return numberFormat(language, 0, 0).format(value)
-  if (size < 1e-3 || size >= 1e9) return scientific(value, digits - 1)
-  const decimals = Math.max(0, decimalsOf(size, digits))
-  return numberFormat(language, decimals, decimals).format(value)
+  const number = toNumber(value)
+  if (typeof value === 'string' && Number.isNaN(number) && value !== 'NaN') return value
+  const size = Math.abs(number)
+  const { form } = metricKind(metric)
+  // The log has room for one digit more than the figures: 3.4444, 411.1.
+  if (precise && form === 'fixed' && size < 100 && size >= 5e-4) return number.toFixed(4)
+  if (precise && form === 'speed' && size < 1000) return number.toFixed(size < 10 ? 2 : 1)
+  return metricValue(metric, number, language)
 }
 
 export function createFormat(language: Language): Format {
   const words = messages[language]
   const unit = words.common.unit
-  const whole = (value: number): string => numberFormat(language, 0, 0).format(Math.round(value))
-  const fixed = (value: number, decimals: number): string => numberFormat(language, decimals, decimals).format(value)
+  const whole = (value: number): string => integer(value, language)
+  const fixed = (value: number, decimals: number): string => value.toFixed(decimals)
   const clock = (secs: number): string =>
     dateFormat(language, 'clock', { hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(secs * 1000)
   const minute = (secs: number): string =>
@@ -117,10 +84,9 @@ export function createFormat(language: Language): Format {
 
   return {
     whole,
-    fixed,
     clock,
-    figure: (metric, value) => metricText(language, metric, value, isRate(metric) ? 3 : 4),
-    precise: (metric, value) => metricText(language, metric, value, isRate(metric) ? 4 : 5),
+    figure: (metric, value) => metricText(language, metric, value, false),
+    precise: (metric, value) => metricText(language, metric, value, true),
     percent: (part) => ({ figure: fixed(Math.floor(part * 1000) / 10, part < 1 ? 1 : 0), unit: unit.percent }),
     bytes(size) {
       let rank = 0

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { applyLanguage, chooseLanguage, i18n, LOCALES, messages, type Language } from './index'
+import type { Language } from '@/data/language'
+import { applyLanguage, i18n, messages } from './index'
 
 type Leaf = [path: string, text: string]
 
@@ -51,23 +52,9 @@ describe('catalogues', () => {
 describe('language', () => {
   afterEach(() => applyLanguage('en'))
 
-  it.each([
-    [['zh-TW', 'en'], 'zh'],
-    [['fr-FR', 'zh_CN.UTF-8'], 'zh'],
-    [['C'], 'en'],
-    [['en-US@posix'], 'en'],
-    [[], 'en'],
-  ])('is chosen from %j as %s', (wished, chosen) => {
-    expect(chooseLanguage(wished)).toBe(chosen)
-  })
-
   it('changes the words and the document', () => {
     applyLanguage('zh')
     expect(i18n.global.t('charts.loss.title')).toBe('损失曲线')
     expect(document.documentElement.lang).toBe('zh-CN')
-  })
-
-  it('hands Intl a tag that it knows', () => {
-    expect(Intl.NumberFormat.supportedLocalesOf(Object.values(LOCALES))).toEqual(Object.values(LOCALES))
   })
 })

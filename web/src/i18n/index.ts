@@ -1,10 +1,9 @@
 /**
- * Languages of the page: the catalogues, the one shown, and the tag that Intl gets for it.
- *
- * A further language is one file beside `en.ts` and one line in each table here. The browser's own language is only looked
- * at to choose a catalogue; Intl is given our tag, never `navigator.language`, which may be "C" or "en-US@posix".
+ * The catalogues and the one on screen. A further language is one file beside `en.ts`, a line in the tables here and in
+ * `data/language.ts`, where the languages and their tags for Intl stand.
  */
 import { createI18n } from 'vue-i18n'
+import { LOCALES, preferredLanguage, type Language } from '@/data/language'
 import { en, type Messages } from './en'
 import { zh } from './zh'
 
@@ -13,27 +12,13 @@ declare module 'vue-i18n' {
   export interface DefineLocaleMessage extends Messages {}
 }
 
-export type Language = 'en' | 'zh'
-
-/** What Intl and the document's `lang` are given. */
-export const LOCALES: Record<Language, string> = { en: 'en', zh: 'zh-CN' }
-
 export const LANGUAGE_NAMES: Record<Language, string> = { en: en.bar.languageName, zh: zh.bar.languageName }
 
 export const messages: Record<Language, Messages> = { en, zh }
 
-/** The first of the wished languages that there is a catalogue for; English where there is none. */
-export function chooseLanguage(wished: readonly string[]): Language {
-  for (const tag of wished) {
-    const primary = tag.toLowerCase().split(/[-_.@]/)[0]
-    if (primary === 'zh' || primary === 'en') return primary
-  }
-  return 'en'
-}
-
 export const i18n = createI18n({
   legacy: false,
-  locale: chooseLanguage(navigator.languages ?? []),
+  locale: preferredLanguage(navigator.languages),
   fallbackLocale: 'en',
   messages,
 })
