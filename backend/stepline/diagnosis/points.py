@@ -1,0 +1,64 @@
+"""One run's points of one metric, in order, and what the rules read of runs and checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+
+class ColumnsLike(Protocol):
+    """A series in sequence order, a value a record that has the metric."""
+
+    sequence: Integers
+    run: npt.NDArray[np.int32]
+    step: Floats
+    time: Floats
+    value: Floats
+
+
+class RunLike(Protocol):
+    number: int
+    status: str
+    heartbeat_time: float | None
+    heartbeat_phase: str | None
+
+
+class CheckpointLike(Protocol):
+    sequence: int
+    run_number: int
+    step: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Arrays of one length: sequence, step (NaN where there is none), Unix time in seconds, value."""
+
+    sequence: Integers
+    step: Floats
+    time: Floats
+    value: Floats
+
+    @classmethod
+    def none(cls) -> Points:
+        nothing = np.empty(0)
+        return cls(np.empty(0, dtype=np.int64), nothing, nothing, nothing)
+
+    @classmethod
+    def by_run(cls, columns: ColumnsLike) -> dict[int, Points]:
+        """Points told apart by run number: two live runs of one task interleave, and a rule looks at one."""
+        found = {}
+        for number in np.unique(columns.run):
+            of_run = columns.run == number
+            found[int(number)] = cls(
+                columns.sequence[of_run], columns.step[of_run], columns.time[of_run], columns.value[of_run]
+            )
+        return found
+
+    def __len__(self) -> int:
+        return len(self.sequence)

@@ -1,0 +1,151 @@
+"""The rules on series of our own making: what they must find, and what they must leave alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepline.diagnosis import Diagnosis
+
+NAN = float("nan")
+
+
+@dataclass
+class Columns:
+    sequence: np.ndarray
+    run: np.ndarray
+    step: np.ndarray
+    time: np.ndarray
+    value: np.ndarray
+
+
+@dataclass
+class Run:
+    number: int = 1
+    status: str = "running"
+    heartbeat_time: float | None = None
+    heartbeat_phase: str | None = None
+
+
+@dataclass
+class Saved:
+    sequence: int
+    run_number: int
+    step: int | None
+
+
+@dataclass
+class History:
+    """A task in memory, a record a place: (run, loss, gradient norm); a step every ten, a record a second."""
+
+    points: list[tuple[int, float, float | None]] = field(default_factory=list)
+    saved: list[Saved] = field(default_factory=list)
+    task_runs: list[Run] = field(default_factory=lambda: [Run()])
+
+    def columns(self, task_id: str, metric: str, first: int = 0, last: int | None = None) -> Columns:
+        chosen = [
+            (place, run, loss if metric == "loss" else norm)
+            for place, (run, loss, norm) in enumerate(self.points[:last])
+            if place >= first and (metric == "loss" or norm is not None)
+        ]
+        sequence = np.array([place for place, _, _ in chosen], dtype=np.int64)
+        return Columns(
+            sequence,
+            np.array([run for _, run, _ in chosen], dtype=np.int32),
+            sequence * 10.0 + 10,
+            sequence.astype(float),
+            np.array([value for _, _, value in chosen], dtype=float),
+        )
+
+    def runs(self, task_id: str) -> list[Run]:
+        return self.task_runs
+
+    def checkpoints(self, task_id: str) -> list[Saved]:
+        return self.saved
+
+    def next_sequence(self, task_id: str) -> int:
+        return len(self.points)
+
+
+def findings(history: History, now: float = 0.0) -> list[dict[str, object]]:
+    return [dict(found) for found in Diagnosis(history, clock=lambda: now).findings("t")]
+
+
+def test_a_zero_beside_a_norm_that_is_not_finite_is_certain_and_names_the_last_clean_step_and_checkpoint():
+    history = History(
+        [(1, 2.0, 1.0)] * 20 + [(1, 0.0, NAN)] * 3 + [(1, 2.0, 1.0)] * 5, [Saved(0, 1, 150), Saved(0, 1, 210)]
+    )
+    (found,) = findings(history)
+    assert (found["rule"], found["severity"]) == ("masked_nan", "error")
+    assert (found["first_sequence"], found["last_sequence"]) == (20, 22)
+    assert found["evidence"] == {
+        "sign": "certain",
+        "records": 3.0,
+        "first_step": 210.0,
+        "last_step": 230.0,
+        "clean_step": 200.0,
+        "clean_checkpoint": 150.0,
+    }
+
+
+def test_an_exact_zero_after_ordinary_losses_is_likely():
+    (found,) = findings(History([(1, 2.0, 1.0)] * 20 + [(1, 0.0, 1.0)]))
+    assert (found["severity"], found["evidence"]["sign"]) == ("warning", "likely")  # type: ignore[index]
+
+
+def test_a_loss_around_zero_may_be_exactly_zero():
+    """GRPO's loss lies around 0: a real history has 52 exact zeros in 250 points."""
+    assert findings(History([(1, 1e-4 * (place % 5), 1.0) for place in range(100)])) == []
+
+
+@pytest.mark.parametrize("value", [NAN, float("inf")])
+def test_a_loss_that_is_not_finite_is_told_as_it_is(value: float):
+    (found,) = findings(History([(1, 2.0, 1.0), (1, value, NAN)]))
+    assert found["evidence"]["sign"] == "plain"  # type: ignore[index]
+
+
+def test_two_runs_that_interleave_are_told_apart():
+    points: list[tuple[int, float, float | None]] = []
+    for place in range(20):
+        points += [(1, 2.0, 1.0), (2, 0.0 if place > 10 else 1.0, NAN if place > 10 else 1.0)]
+    found = findings(History(points, task_runs=[Run(1), Run(2)]))
+    assert [entry["run"] for entry in found] == [2]
+
+
+loss_and_norm = st.tuples(st.just(1), st.sampled_from([0.0, 1e-3, 0.5, 2.0, NAN]), st.sampled_from([None, 1.0, NAN]))
+
+
+@given(st.lists(loss_and_norm, max_size=80), st.lists(st.integers(1, 20), max_size=10))
+def test_what_is_found_does_not_depend_on_how_the_records_came(points, cuts):
+    """Told at once or a few at a time: the same findings."""
+    growing = History()
+    diagnosis = Diagnosis(growing, clock=lambda: 0.0)
+    rest = list(points)
+    for cut in cuts:
+        growing.points += rest[:cut]
+        rest = rest[cut:]
+        diagnosis.findings("t")
+    growing.points += rest
+    assert diagnosis.findings("t") == Diagnosis(History(list(points)), clock=lambda: 0.0).findings("t")
+
+
+def test_steps_that_stopped_coming_are_a_stall_until_the_next_one():
+    history = History([(1, 2.0, 1.0)] * 10)
+    assert findings(history, now=9 + 29.0) == []
+    (found,) = findings(history, now=9 + 31.0)
+    assert found["rule"] == "stall"
+    assert found["evidence"] == {"silent_secs": 31.0, "median_secs": 1.0, "last_step": 100.0}
+
+
+@pytest.mark.parametrize("phase", ["evaluate", "save", "fast_forward"])
+def test_evaluating_saving_and_skipping_data_are_no_stall(phase: str):
+    history = History([(1, 2.0, 1.0)] * 10, task_runs=[Run(heartbeat_phase=phase)])
+    assert findings(history, now=1e6) == []
+
+
+def test_a_run_that_ended_is_no_stall():
+    assert findings(History([(1, 2.0, 1.0)] * 10, task_runs=[Run(status="completed")]), now=1e6) == []
