@@ -12,6 +12,7 @@
     ├── TaskAmbiguous         several tasks bear that name
     ├── SeriesNotFound        the task has no such metric
     ├── AddressInUse          the port is taken
+    ├── ImportFailed          a file or folder holds no training history that can be taken
     ├── Refused               a request without the token, or from a foreign page or host
     └── Unavailable           something this needs is not installed or not there
 
@@ -98,3 +99,8 @@ class Refused(SteplineError):
 class Unavailable(SteplineError):
     code = "unavailable"
     http_status = 503
+
+
+class ImportFailed(SteplineError):
+    code = "import"
+    http_status = 422

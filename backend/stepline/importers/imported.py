@@ -1,0 +1,129 @@
+"""What an importer gives: rows as the source has them, and tasks as the store takes them.
+
+A parser gives a `Reading`: rows under the source's own names, in the source's order. `shaping.shaped` makes an
+`ImportedTask` of it: runs of `stepline.journal.Record`, with `loss` and `eval_loss` found by `names`. Rows and records
+are read anew at each call, so that a file longer than memory can be gone through twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from stepline.journal import Kind, Record
+
+Status = Literal["completed", "stopped", "failed"]
+Value = float | str
+
+REMARKS_KEPT = 200
+"""Places told one by one; beyond them only counted, so that a file of nothing but damage is not told line by line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What was left out: where it stands (`line 12`, `byte 4096`, `entry 3`, a path) and why."""
+
+    place: str
+    reason: str
+
+
+class Remarks:
+    """What was left out of a source, each place once, however often the source is gone through."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Remark, None] = {}
+        self._places: set[int] = set()
+
+    def leave_out(self, place: str, reason: str) -> None:
+        remark = Remark(place, reason)
+        self._places.add(hash(remark))
+        if len(self._kept) < REMARKS_KEPT:
+            self._kept[remark] = None
+
+    @property
+    def count(self) -> int:
+        return len(self._places)
+
+    @property
+    def kept(self) -> list[Remark]:
+        return list(self._kept)
+
+
+@dataclass(slots=True)
+class Row:
+    """One row, line or group of events. `values`: numbers and texts under the source's names, what is absent not there.
+
+    `step`, `epoch` and `time` (Unix seconds) where the format itself says which they are; otherwise None, and `shaping`
+    finds them among the values.
+    """
+
+    values: dict[str, Value]
+    step: int | None = None
+    epoch: float | None = None
+    time: float | None = None
+    kind: Kind | None = None
+    message: str | None = None
+    details: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Reading:
+    """One source as its parser understood it.
+
+    `key`: the source's own identity where it has one (a wandb run id), else None. `mapped` holds names that are settled
+    already (an export of our own). `finished` is None where the source does not say how the training ended.
+    """
+
+    format: str
+    path: Path
+    name: str
+    rows: Callable[[], Iterator[Row]]
+    remarks: Remarks = field(default_factory=Remarks)
+    told: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+    total_steps: int | None = None
+    finished: Status | None = None
+    message: str | None = None
+    key: str | None = None
+    own_names: bool = False
+
+
+@dataclass(slots=True)
+class ImportedRun:
+    """One run of an imported task. `records()` reads them from the source, in the source's order."""
+
+    records: Callable[[], Iterator[Record]]
+    count: int
+    started: float
+    last_step: int | None
+    total_steps: int | None
+    settings: dict[str, Any]
+    status: Status
+    message: str | None = None
+    superseded: bool = False
+    run_id: str | None = None
+
+
+@dataclass(slots=True)
+class ImportedTask:
+    """A history ready for the store. `names`: `{"loss": the column it was}`. `has_times`: False where all times are the
+    file's own date, because the source tells none."""
+
+    name: str
+    key: str
+    format: str
+    paths: list[Path]
+    runs: list[ImportedRun]
+    names: dict[str, str] = field(default_factory=dict)
+    left_out: list[Remark] = field(default_factory=list)
+    left_out_count: int = 0
+    told: list[str] = field(default_factory=list)
+    has_times: bool = True
+
+    def records(self) -> Iterator[tuple[int, Record]]:
+        """Every record with its run's index, run after run."""
+        for index, run in enumerate(self.runs):
+            for record in run.records():
+                yield index, record

@@ -1,0 +1,114 @@
+"""A source file as a stream of bytes: gzip and zstd unpacked on the way, within limits, and never written to.
+
+What is packed is found from the content. A packed file that ends early or is damaged gives what came before, and
+`broken` says where it stopped. Raises ImportFailed where the file cannot be read at all.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import zstandard
+
+from stepline.errors import ImportFailed
+from stepline.importers import limits
+
+CHUNK_BYTES = 1 << 20
+HEAD_BYTES = 1 << 16
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_ZSTD_WINDOW_BYTES = 1 << 27
+
+
+class Opened:
+    """A file's bytes, unpacked. `done_bytes` of `size_bytes` (both of the file as it lies there) have been read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.broken: str | None = None
+        self._given_bytes = 0
+        try:
+            self._file = path.open("rb")
+            self.size_bytes = path.stat().st_size
+        except OSError as error:
+            raise ImportFailed(
+                f"{path} cannot be read", why=error.strerror or str(error), action="Check the path and its permissions"
+            ) from error
+        magic = self._file.read(4)
+        self._file.seek(0)
+        self.packed = magic.startswith(_GZIP) or magic == _ZSTD
+        if magic.startswith(_GZIP):
+            self._stream = cast(BinaryIO, gzip.GzipFile(fileobj=self._file))
+        elif magic == _ZSTD:
+            self._stream = cast(
+                BinaryIO,
+                zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES).stream_reader(
+                    self._file, read_across_frames=True
+                ),
+            )
+        else:
+            self._stream = self._file
+
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    @property
+    def done_bytes(self) -> int:
+        return self._file.tell()
+
+    def read(self, count: int = CHUNK_BYTES) -> bytes:
+        """Up to `count` bytes, b"" at the end. Raises ImportFailed past the limit on unpacking."""
+        if self.broken:
+            return b""
+        try:
+            data = self._stream.read(count)
+        except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError, OSError) as error:
+            self.broken = "the packed file ends early" if isinstance(error, EOFError) else f"damaged: {error}"
+            return b""
+        self._given_bytes += len(data)
+        if (
+            self.packed
+            and self._given_bytes > limits.EXPANSION_FREE_BYTES
+            and self._given_bytes > limits.EXPANSION * self.size_bytes
+        ):
+            raise ImportFailed(
+                f"{self.path} unpacks to more than {limits.EXPANSION} times its size",
+                why=f"After {self._given_bytes:,} bytes there is still more, which no training log does",
+                action="If it is one, unpack it yourself and import what comes out",
+            )
+        return data
+
+    def read_all(self, limit: int) -> bytes:
+        """All bytes. Raises ImportFailed where there are more than `limit`."""
+        parts = io.BytesIO()
+        while data := self.read():
+            parts.write(data)
+            if parts.tell() > limit:
+                raise ImportFailed(
+                    f"{self.path} is one JSON document of more than {limit:,} bytes",
+                    why="A document of this kind has to be held in memory whole",
+                    action="Write it as JSON lines, which can be of any length",
+                )
+        return parts.getvalue()
+
+    def chunks(self) -> Iterator[bytes]:
+        while data := self.read():
+            yield data
+
+
+def head_of(path: Path, count: int = HEAD_BYTES) -> bytes:
+    """The first `count` unpacked bytes, fewer where there are fewer."""
+    with Opened(path) as opened:
+        parts = []
+        while count > 0 and (data := opened.read(count)):
+            parts.append(data)
+            count -= len(data)
+    return b"".join(parts)
