@@ -1,0 +1,178 @@
+/**
+ * The server's routes as functions. Every failure is a RequestFailed with the one error shape; a request that was taken
+ * back by its AbortSignal fails as the browser says it (see `isAborted`) and is nobody's error.
+ */
+import type {
+  About,
+  Axis,
+  Command,
+  CommandGiven,
+  ErrorAnswer,
+  ErrorBody,
+  Kind,
+  LogPage,
+  TakenIn,
+  Task,
+  TaskDetail,
+  TaskEdit,
+  TaskList,
+} from '../wire'
+import { decodeFrame, FrameError, type Frame } from './frame'
+
+export class RequestFailed extends Error {
+  constructor(
+    readonly body: ErrorBody,
+    /** 0: no answer came at all. */
+    readonly status: number,
+  ) {
+    super(body.what)
+  }
+}
+
+export function isAborted(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'AbortError'
+}
+
+/** What a person is told about anything that went wrong. */
+export function errorBody(error: unknown): ErrorBody {
+  if (error instanceof RequestFailed) return error.body
+  if (error instanceof FrameError) {
+    return {
+      code: 'frame_unreadable',
+      what: 'The curves could not be read.',
+      why: error.message,
+      action: 'Reload the page; it may be older than the program that answers it.',
+      lost: null,
+    }
+  }
+  return {
+    code: 'page_failed',
+    what: 'The page met something that it does not know.',
+    why: error instanceof Error ? error.message : String(error),
+    action: 'Reload the page.',
+    lost: null,
+  }
+}
+
+export interface WindowQuery {
+  series: readonly string[]
+  /** Sequences; `last` is not included. Absent: from the beginning, to the end. */
+  first?: number
+  last?: number
+  points: number
+  axis: Axis
+  ema: number
+  ma: number
+}
+
+export interface LogQuery {
+  kinds?: readonly Kind[]
+  search?: string
+  /** First sequence. */
+  first?: number
+  limit?: number
+  offset?: number
+  newest?: boolean
+}
+
+export type SettingValues = Record<string, unknown>
+
+export interface Api {
+  tasks(signal?: AbortSignal): Promise<Task[]>
+  detail(task: string, signal?: AbortSignal): Promise<TaskDetail>
+  frame(task: string, query: WindowQuery, signal?: AbortSignal): Promise<Frame>
+  log(task: string, query: LogQuery, signal?: AbortSignal): Promise<LogPage>
+  edit(task: string, edit: TaskEdit): Promise<Task>
+  command(task: string, run: string, command: Command['command']): Promise<CommandGiven>
+  settings(): Promise<SettingValues>
+  saveSettings(changed: SettingValues): Promise<void>
+  takeIn(paths: string[]): Promise<TakenIn>
+  about(): Promise<About>
+}
+
+/** The server that the page came from; addresses are relative, so that a forwarded port or a path before us works. */
+export function serverApi(fetcher: typeof fetch = (...request) => fetch(...request)): Api {
+  async function answer(path: string, init: RequestInit = {}): Promise<Response> {
+    let response: Response
+    try {
+      response = await fetcher(path, { credentials: 'same-origin', ...init })
+    } catch (error) {
+      if (isAborted(error)) throw error
+      throw new RequestFailed(
+        {
+          code: 'unreachable',
+          what: 'Stepline does not answer.',
+          why: error instanceof Error ? error.message : String(error),
+          action: 'Start Stepline again; the page goes on by itself as soon as it answers.',
+          lost: null,
+        },
+        0,
+      )
+    }
+    if (response.ok) return response
+    throw new RequestFailed(await refusal(response), response.status)
+  }
+
+  async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+    return (await (await answer(path, { signal: signal ?? null })).json()) as T
+  }
+
+  async function send<T>(method: string, path: string, body: unknown): Promise<T> {
+    const response = await answer(path, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    return (response.status === 204 ? null : await response.json()) as T
+  }
+
+  const taskPath = (task: string) => `api/tasks/${encodeURIComponent(task)}`
+
+  return {
+    tasks: async (signal) => (await get<TaskList>('api/tasks', signal)).tasks,
+    detail: (task, signal) => get(taskPath(task), signal),
+    frame: async (task, query, signal) => {
+      const search = new URLSearchParams(query.series.map((name) => ['series', name]))
+      if (query.first !== undefined) search.set('first', String(query.first))
+      if (query.last !== undefined) search.set('last', String(query.last))
+      search.set('points', String(query.points))
+      search.set('axis', query.axis)
+      search.set('ema', String(query.ema))
+      search.set('ma', String(query.ma))
+      const response = await answer(`${taskPath(task)}/frame?${search}`, { signal: signal ?? null })
+      return decodeFrame(await response.arrayBuffer())
+    },
+    log: (task, query, signal) => {
+      const search = new URLSearchParams((query.kinds ?? []).map((kind) => ['kind', kind]))
+      if (query.search) search.set('search', query.search)
+      if (query.first !== undefined) search.set('first', String(query.first))
+      if (query.limit !== undefined) search.set('limit', String(query.limit))
+      if (query.offset) search.set('offset', String(query.offset))
+      if (query.newest) search.set('newest', '1')
+      return get(`${taskPath(task)}/log?${search}`, signal)
+    },
+    edit: (task, edit) => send('PATCH', taskPath(task), edit),
+    command: (task, run, command) =>
+      send('POST', `${taskPath(task)}/runs/${encodeURIComponent(run)}/commands`, { command }),
+    settings: () => get('api/settings'),
+    saveSettings: (changed) => send('PUT', 'api/settings', changed),
+    takeIn: (paths) => send('POST', 'api/take-in', { paths }),
+    about: () => get('api/about'),
+  }
+}
+
+async function refusal(response: Response): Promise<ErrorBody> {
+  try {
+    const { error } = (await response.json()) as ErrorAnswer
+    if (typeof error.code === 'string') return error
+  } catch {
+    // Not our own answer: a proxy's page, or a body cut short.
+  }
+  return {
+    code: 'answer_unreadable',
+    what: 'Stepline answered with something that the page cannot read.',
+    why: `${response.status} ${response.statusText}`.trim(),
+    action: 'Reload the page.',
+    lost: null,
+  }
+}

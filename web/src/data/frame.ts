@@ -1,0 +1,290 @@
+/**
+ * Reads frames (docs/frame.md) into series that charts draw and live points are appended to.
+ *
+ * A line keeps columns of its own, because two live runs of one task interleave: a point of the older run then goes to the
+ * end of the older run's line and moves nothing. Columns are views of the answer until something is appended.
+ */
+import type { Axis } from '../wire'
+
+const MAGIC = 0x31464c53 // "SLF1", little-endian
+const HEADER_BYTES = 8
+
+export class FrameError extends Error {}
+
+/** A column of float64 that grows: appending copies it into room of its own, twice as large each time. */
+export class Column {
+  private room: Float64Array
+  length: number
+
+  constructor(values: Float64Array = new Float64Array(0)) {
+    this.room = values
+    this.length = values.length
+  }
+
+  get values(): Float64Array {
+    return this.room.length === this.length ? this.room : this.room.subarray(0, this.length)
+  }
+
+  at(place: number): number {
+    return this.room[place < 0 ? this.length + place : place] ?? NaN
+  }
+
+  append(values: Float64Array): void {
+    const needed = this.length + values.length
+    if (needed > this.room.length) {
+      const larger = new Float64Array(Math.max(64, needed * 2))
+      larger.set(this.values)
+      this.room = larger
+    }
+    this.room.set(values, this.length)
+    this.length = needed
+  }
+}
+
+export interface Points {
+  sequence: Column
+  x: Column
+  step: Column
+  value: Column
+}
+
+export interface RawPoints extends Points {
+  /** Unix seconds. */
+  time: Column
+}
+
+export interface Line {
+  run: number
+  raw: RawPoints
+  /** Null where smoothing is off. */
+  smooth: Points | null
+  /** The step from which a later run went over the same steps again. */
+  supersededFrom: number | null
+}
+
+/** Places of non-finite values, one a bucket: the first of them and how many. */
+export interface Marks {
+  sequence: Column
+  x: Column
+  step: Column
+  count: Column
+}
+
+export interface SeriesFrame {
+  name: string
+  axis: Axis
+  /** Sequences that it covers, `to` not included. */
+  from: number
+  to: number
+  /** Everything before this sequence is in it. */
+  cursor: number
+  /** Raw points behind what is drawn. */
+  points: number
+  /** Sequences a bucket; 1: every raw point is here. */
+  bucket: number
+  lines: Line[]
+  marks: Marks
+  /** Points that came live, since it was fetched. */
+  appended: number
+}
+
+export interface Frame {
+  task: string
+  axis: Axis
+  from: number
+  to: number
+  cursor: number
+  series: SeriesFrame[]
+}
+
+interface LineMeta {
+  run: number
+  raw: [number, number]
+  smooth?: [number, number] | null
+  superseded_from?: number | null
+}
+
+interface SeriesMeta {
+  name: string
+  points: number
+  bucket: number
+  columns: Record<string, [number, number]>
+  lines: LineMeta[]
+}
+
+interface FrameMeta {
+  task: string
+  axis: Axis
+  from: number
+  to: number
+  cursor: number
+  series: SeriesMeta[]
+}
+
+/** Raises FrameError for bytes that are not a frame of version 1. */
+export function decodeFrame(bytes: ArrayBuffer): Frame {
+  const view = new DataView(bytes)
+  if (bytes.byteLength < HEADER_BYTES || view.getUint32(0, true) !== MAGIC) {
+    throw new FrameError('These bytes do not begin with SLF1.')
+  }
+  const metaBytes = view.getUint32(4, true)
+  if (HEADER_BYTES + metaBytes > bytes.byteLength) throw new FrameError('The frame ends within its metadata.')
+  const meta = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, HEADER_BYTES, metaBytes))) as FrameMeta
+  const payload = Math.ceil((HEADER_BYTES + metaBytes) / 8) * 8
+  return { ...meta, series: meta.series.map((series) => decodeSeries(bytes, payload, meta, series)) }
+}
+
+function decodeSeries(bytes: ArrayBuffer, payload: number, meta: FrameMeta, series: SeriesMeta): SeriesFrame {
+  const column = (name: string): Float64Array => {
+    const place = series.columns[name]
+    if (!place) return new Float64Array(0)
+    const [offset, count] = place
+    if (payload + offset + count * 8 > bytes.byteLength) throw new FrameError(`The column ${name} is cut short.`)
+    return new Float64Array(bytes, payload + offset, count)
+  }
+  const raw = { sequence: column('sequence'), x: column('x'), step: column('step'), time: column('time') }
+  const value = column('value')
+  const smooth = { sequence: column('smooth_sequence'), x: column('smooth_x'), step: column('smooth_step') }
+  const smoothValue = column('smooth_value')
+  const lines = series.lines.map((line): Line => {
+    const part = (values: Float64Array, [first, last]: [number, number]) => new Column(values.subarray(first, last))
+    return {
+      run: line.run,
+      supersededFrom: line.superseded_from ?? null,
+      raw: {
+        sequence: part(raw.sequence, line.raw),
+        x: part(raw.x, line.raw),
+        step: part(raw.step, line.raw),
+        time: part(raw.time, line.raw),
+        value: part(value, line.raw),
+      },
+      smooth:
+        series.columns.smooth_value && line.smooth
+          ? {
+              sequence: part(smooth.sequence, line.smooth),
+              x: part(smooth.x, line.smooth),
+              step: part(smooth.step, line.smooth),
+              value: part(smoothValue, line.smooth),
+            }
+          : null,
+    }
+  })
+  return {
+    name: series.name,
+    axis: meta.axis,
+    from: meta.from,
+    to: meta.to,
+    cursor: meta.cursor,
+    points: series.points,
+    bucket: series.bucket,
+    lines,
+    marks: {
+      sequence: new Column(column('mark_sequence')),
+      x: new Column(column('mark_x')),
+      step: new Column(column('mark_step')),
+      count: new Column(column('mark_count')),
+    },
+    appended: 0,
+  }
+}
+
+/** How a live point's place follows from the point, on axes where it does; null where only the server can say. */
+const LIVE_X: Record<Axis, 'sequence' | 'step' | 'time' | null> = {
+  sequence: 'sequence',
+  step: 'step',
+  time: 'time',
+  epoch: null,
+  relative: null,
+  tokens: null,
+}
+
+export type Appended = 'appended' | 'nothing' | 'gap' | 'refetch'
+
+/**
+ * Appends what a tail brings of this series; points that are there already are passed over, so that a tail may come twice
+ * or overlap a fetched window. "gap": the tail begins after what the series holds. "refetch": the axis is not known here.
+ */
+export function appendTail(series: SeriesFrame, frame: Frame): Appended {
+  if (frame.cursor <= series.cursor) return 'nothing'
+  if (series.to < series.cursor) {
+    // A window that ends before the newest record stays as it is: a tail would stand after a hole.
+    series.cursor = frame.cursor
+    return 'nothing'
+  }
+  if (frame.from > series.cursor) return 'gap'
+  const tail = frame.series.find((one) => one.name === series.name)
+  let found = 0
+  if (tail) {
+    const axis = LIVE_X[series.axis]
+    const placed = axis !== null && (axis !== 'time' || tail.marks.sequence.length === 0) // marks carry no time
+    if (!placed && (tail.lines.some((line) => line.raw.sequence.length > 0) || tail.marks.sequence.length > 0)) {
+      return 'refetch'
+    }
+    for (const line of tail.lines) found += appendLine(series, line, axis ?? 'sequence')
+    appendMarks(series, tail, axis === 'step' ? 'step' : 'sequence')
+  }
+  series.points += found
+  series.appended += found
+  series.cursor = frame.cursor
+  series.to = Math.max(series.to, frame.cursor)
+  return found > 0 ? 'appended' : 'nothing'
+}
+
+function appendLine(series: SeriesFrame, tail: Line, axis: 'sequence' | 'step' | 'time'): number {
+  const first = firstFrom(tail.raw.sequence.values, series.cursor)
+  const count = tail.raw.sequence.length - first
+  if (count <= 0) return 0
+  let line = series.lines.find((one) => one.run === tail.run)
+  if (!line) {
+    line = { run: tail.run, raw: emptyRaw(), smooth: tail.smooth ? emptyPoints() : null, supersededFrom: null }
+    series.lines.push(line)
+    series.lines.sort((a, b) => a.run - b.run)
+  }
+  const { raw } = tail
+  line.raw.sequence.append(raw.sequence.values.subarray(first))
+  line.raw.x.append(raw[axis].values.subarray(first))
+  line.raw.step.append(raw.step.values.subarray(first))
+  line.raw.time.append(raw.time.values.subarray(first))
+  line.raw.value.append(raw.value.values.subarray(first))
+  if (tail.smooth && line.smooth) {
+    const begin = firstFrom(tail.smooth.sequence.values, series.cursor)
+    const x = axis === 'time' ? timesOf(tail, begin) : tail.smooth[axis].values.subarray(begin)
+    line.smooth.sequence.append(tail.smooth.sequence.values.subarray(begin))
+    line.smooth.x.append(x)
+    line.smooth.step.append(tail.smooth.step.values.subarray(begin))
+    line.smooth.value.append(tail.smooth.value.values.subarray(begin))
+  }
+  return count
+}
+
+/** Times of the smoothed points, which carry none: those of the raw points with the same sequence. */
+function timesOf(line: Line, begin: number): Float64Array {
+  const sequences = line.smooth!.sequence.values.subarray(begin)
+  const raw = line.raw.sequence.values
+  return sequences.map((sequence) => line.raw.time.at(firstFrom(raw, sequence)))
+}
+
+function appendMarks(series: SeriesFrame, tail: SeriesFrame, axis: 'sequence' | 'step'): void {
+  const first = firstFrom(tail.marks.sequence.values, series.cursor)
+  if (first >= tail.marks.sequence.length) return
+  const { marks } = tail
+  series.marks.sequence.append(marks.sequence.values.subarray(first))
+  series.marks.x.append(marks[axis].values.subarray(first))
+  series.marks.step.append(marks.step.values.subarray(first))
+  series.marks.count.append(marks.count.values.subarray(first))
+}
+
+const emptyPoints = (): Points => ({ sequence: new Column(), x: new Column(), step: new Column(), value: new Column() })
+const emptyRaw = (): RawPoints => ({ ...emptyPoints(), time: new Column() })
+
+/** First place in an ascending column whose value is at least `from`. */
+export function firstFrom(values: Float64Array, from: number): number {
+  let low = 0
+  let high = values.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (values[middle]! < from) low = middle + 1
+    else high = middle
+  }
+  return low
+}

@@ -1,0 +1,313 @@
+/**
+ * The series that the page holds: the whole at a coarse grain, the zoomed part at a fine one, and what comes live.
+ *
+ * Promises: a new window's request takes the older one back, and the old picture stays until the new one is there; three
+ * visible spans are fetched at a time, so that a pan shows no hole; a tail that comes while a window is fetched is queued
+ * and joined to it by the cursor, without gap and without double; what no chart asks for is neither fetched nor subscribed.
+ */
+import { shallowRef, triggerRef, type ShallowRef } from 'vue'
+import type { Axis } from '../wire'
+import { isAborted, type Api } from './api'
+import { appendTail, firstFrom, type Frame, type SeriesFrame } from './frame'
+import type { Span } from './view'
+
+/** The drawing budget a series, and how many live points may stand beyond it before the window is fetched anew. */
+export const POINTS = 4000
+const BEYOND = 1000
+const KEPT_TASKS = 6
+
+export interface WindowState {
+  task: string | null
+  axis: Axis
+  ema: number
+  ma: number
+  range: 'whole' | 'latest'
+  zoom: Span | null
+}
+
+export interface WindowsOptions {
+  api: Pick<Api, 'frame'>
+  onError: (error: unknown) => void
+  /** A window came whose cursor lies before what is subscribed: subscribe anew. */
+  onLoaded: () => void
+  /** Asked for when a series is wanted that was not, or is no longer. */
+  onWantedChange: () => void
+  /** Wait after the last turn of the wheel before the finer window is fetched. */
+  settleMs?: number
+}
+
+type Series = Map<string, SeriesFrame>
+
+/** One window of all wanted series, with the request that is under way for it. */
+class Layer {
+  series: Series = new Map()
+  /** What it covers, in units of the axis. */
+  cover: Span = { first: -Infinity, last: Infinity }
+  private request: AbortController | null = null
+  private queue: Frame[] = []
+
+  get busy(): boolean {
+    return this.request !== null
+  }
+
+  async load(fetchFrame: (signal: AbortSignal) => Promise<Frame>, keep: boolean, cover: Span): Promise<boolean> {
+    this.stop()
+    const mine = new AbortController()
+    this.request = mine
+    try {
+      const frame = await fetchFrame(mine.signal)
+      if (this.request !== mine) return false
+      const series: Series = keep ? new Map(this.series) : new Map()
+      for (const one of frame.series) {
+        for (const tail of this.queue) appendTail(one, tail)
+        series.set(one.name, one)
+      }
+      this.series = series
+      this.cover = cover
+      return true
+    } finally {
+      if (this.request === mine) this.stop()
+    }
+  }
+
+  /** Joins a tail; "refetch" where it leaves a hole or the budget is passed. */
+  take(tail: Frame, names: ReadonlySet<string>): 'refetch' | 'appended' | 'nothing' {
+    if (this.busy) this.queue.push(tail)
+    let result: 'refetch' | 'appended' | 'nothing' = 'nothing'
+    for (const one of this.series.values()) {
+      if (!names.has(one.name)) continue
+      const appended = appendTail(one, tail)
+      if (appended === 'gap' || appended === 'refetch' || drawn(one) > POINTS + BEYOND) result = 'refetch'
+      else if (appended === 'appended' && result === 'nothing') result = 'appended'
+    }
+    return result
+  }
+
+  stop(): void {
+    this.request?.abort()
+    this.request = null
+    this.queue = []
+  }
+
+  drop(): void {
+    this.stop()
+    this.series = new Map()
+    this.cover = { first: -Infinity, last: Infinity }
+  }
+}
+
+function drawn(one: SeriesFrame): number {
+  let points = 0
+  for (const line of one.lines) points += line.raw.sequence.length
+  return points
+}
+
+export interface Windows {
+  /** What the charts draw; triggered whenever anything in it changed. */
+  frames: ShallowRef<ReadonlyMap<string, SeriesFrame>>
+  /** The whole (or its latest part), also while zoomed: for sparklines and latest values. */
+  overview: ShallowRef<ReadonlyMap<string, SeriesFrame>>
+  /** Keeps a series fetched and subscribed until the returned function is called. */
+  want(name: string): () => void
+  wanted(): string[]
+  show(state: WindowState, newestSequence: number): void
+  /** Everything anew: after a reconnect that lost the thread, or on the person's wish. */
+  refetch(): void
+  take(tail: Frame): void
+  /** Before this sequence every wanted series is complete; null where nothing is there yet. */
+  cursor(): number | null
+  /** True while nothing is there yet to draw. */
+  empty(): boolean
+  stop(): void
+}
+
+export function keepWindows(options: WindowsOptions): Windows {
+  const settleMs = options.settleMs ?? 60
+  const frames = shallowRef<ReadonlyMap<string, SeriesFrame>>(new Map())
+  const overview = shallowRef<ReadonlyMap<string, SeriesFrame>>(new Map())
+  const whole = new Layer()
+  const detail = new Layer()
+  const claims = new Map<string, number>()
+  const kept = new Map<string, Series>()
+  let state: WindowState = { task: null, axis: 'sequence', ema: 0, ma: 0, range: 'whole', zoom: null }
+  let newest = 0
+  let settling: ReturnType<typeof setTimeout> | null = null
+  let gathering = false
+
+  const names = (): Set<string> => new Set(claims.keys())
+  const key = (of: WindowState) => JSON.stringify([of.task, of.axis, of.ema, of.ma, of.range])
+
+  function publish(): void {
+    const { zoom } = state
+    const fine = zoom !== null && detail.cover.first <= zoom.first && zoom.last <= detail.cover.last
+    const shown: Series = new Map(whole.series)
+    if (fine) for (const [name, one] of detail.series) shown.set(name, one)
+    frames.value = shown
+    overview.value = whole.series
+    triggerRef(overview)
+  }
+
+  async function loadWhole(which: readonly string[], keep: boolean): Promise<void> {
+    const { task, axis, ema, ma, range } = state
+    if (task === null || which.length === 0) return
+    const first = range === 'latest' ? Math.max(0, newest - POINTS) : undefined
+    const query = { series: which, points: POINTS, axis, ema, ma, ...(first === undefined ? {} : { first }) }
+    const asked = key(state)
+    try {
+      const cover = { first: -Infinity, last: Infinity }
+      const done = await whole.load((signal) => options.api.frame(task, query, signal), keep, cover)
+      if (!done) return
+      remember(asked, whole.series)
+      publish()
+      options.onLoaded()
+      if (state.zoom !== null) settle(0)
+    } catch (error) {
+      if (!isAborted(error)) options.onError(error)
+    }
+  }
+
+  async function loadDetail(): Promise<void> {
+    const { task, axis, ema, ma, zoom } = state
+    if (task === null || zoom === null || !coarse()) return
+    const width = zoom.last - zoom.first
+    const cover = { first: zoom.first - width, last: zoom.last + width }
+    const span = axis === 'sequence' ? cover : sequencesOf(whole.series, cover)
+    if (span === null) return
+    const first = Math.max(0, Math.floor(span.first))
+    const last = Math.ceil(span.last) + 1
+    const query = { series: [...names()], first, last, points: POINTS, axis, ema, ma }
+    if (query.series.length === 0) return
+    try {
+      const done = await detail.load((signal) => options.api.frame(task, query, signal), false, cover)
+      if (!done) return
+      publish()
+      options.onLoaded()
+    } catch (error) {
+      if (!isAborted(error)) options.onError(error)
+    }
+  }
+
+  /** Whether a finer window could show more than the whole does. */
+  function coarse(): boolean {
+    for (const one of whole.series.values()) if (one.bucket > 1) return true
+    return false
+  }
+
+  function settle(ms: number): void {
+    if (settling !== null) clearTimeout(settling)
+    settling = setTimeout(() => {
+      settling = null
+      void loadDetail()
+    }, ms)
+  }
+
+  function remember(asked: string, series: Series): void {
+    kept.delete(asked)
+    kept.set(asked, series)
+    for (const old of kept.keys()) {
+      if (kept.size <= KEPT_TASKS) break
+      kept.delete(old)
+    }
+  }
+
+  /** Charts appear together: what they want is fetched in one request. */
+  function gather(): void {
+    if (gathering) return
+    gathering = true
+    queueMicrotask(() => {
+      gathering = false
+      options.onWantedChange()
+      const all = [...names()]
+      const missing = all.filter((name) => (whole.series.get(name)?.cursor ?? -1) < newest)
+      if (missing.length === 0) return
+      if (whole.busy) void loadWhole(all, false)
+      else void loadWhole(missing, true)
+      if (state.zoom !== null) settle(0)
+    })
+  }
+
+  return {
+    frames,
+    overview,
+    want(name) {
+      claims.set(name, (claims.get(name) ?? 0) + 1)
+      if (claims.get(name) === 1) gather()
+      let released = false
+      return () => {
+        if (released) return
+        released = true
+        const left = (claims.get(name) ?? 1) - 1
+        if (left > 0) claims.set(name, left)
+        else {
+          claims.delete(name)
+          gather()
+        }
+      }
+    },
+    wanted: () => [...names()],
+    show(next, newestSequence) {
+      const same = key(next) === key(state)
+      const zoomed = next.zoom?.first !== state.zoom?.first || next.zoom?.last !== state.zoom?.last
+      const otherPlaces = next.task !== state.task || next.axis !== state.axis
+      state = next
+      newest = newestSequence
+      if (!same) {
+        detail.drop()
+        const known = kept.get(key(next))
+        if (known) whole.series = known
+        else if (otherPlaces) whole.drop() // a task's curves, or places on another axis, must not be shown as this one's
+        publish()
+        void loadWhole([...names()], false)
+      } else if (zoomed) {
+        publish()
+        if (next.zoom === null) detail.drop()
+        else settle(settleMs)
+      }
+    },
+    refetch() {
+      void loadWhole([...names()], false)
+      if (state.zoom !== null) settle(0)
+    },
+    take(tail) {
+      if (tail.task !== state.task) return
+      newest = Math.max(newest, tail.cursor)
+      const wanted = names()
+      const coming = whole.take(tail, wanted)
+      if (coming === 'refetch' && !whole.busy) void loadWhole([...wanted], false)
+      if (detail.series.size > 0 || detail.busy) {
+        if (detail.take(tail, wanted) === 'refetch' && !detail.busy && state.zoom !== null) settle(settleMs)
+      }
+      publish()
+    },
+    cursor() {
+      let least: number | null = null
+      for (const name of claims.keys()) {
+        const one = whole.series.get(name)
+        if (one) least = Math.min(least ?? Infinity, one.cursor)
+      }
+      return least
+    },
+    empty: () => whole.series.size === 0,
+    stop() {
+      if (settling !== null) clearTimeout(settling)
+      whole.stop()
+      detail.stop()
+    },
+  }
+}
+
+/** The sequences whose places on the axis lie within the span, over all lines; places ascend within a run. */
+function sequencesOf(series: ReadonlyMap<string, SeriesFrame>, span: Span): Span | null {
+  let first = Infinity
+  let last = -Infinity
+  for (const one of series.values()) {
+    for (const { raw } of one.lines) {
+      const from = Math.max(0, firstFrom(raw.x.values, span.first) - 1)
+      const to = Math.min(raw.x.length, firstFrom(raw.x.values, span.last) + 1)
+      if (from >= to) continue
+      first = Math.min(first, raw.sequence.at(from))
+      last = Math.max(last, raw.sequence.at(to - 1))
+    }
+  }
+  return first <= last ? { first, last } : null
+}

@@ -1,0 +1,14 @@
+/** Starts the page: theme and language before the first paint, then the session, then the components. */
+import { createApp, watchEffect } from 'vue'
+import App from './App.vue'
+import { useSession } from './data/session'
+import { applyLanguage, i18n } from './i18n'
+import './styles/index.css'
+
+const session = useSession()
+watchEffect(() => {
+  document.documentElement.dataset.theme = session.theme.value
+  applyLanguage(session.language.value)
+})
+// The page stands when its settings are known or cannot be had: otherwise it would show one language and turn to another.
+void session.start().finally(() => createApp(App).use(i18n).mount('#app'))

@@ -1,0 +1,41 @@
+/**
+ * Builds the page into the Python package, and serves it with hot reload beside a running Stepline.
+ *
+ * `STEPLINE_URL` is the line that `stepline serve` prints, token and all; the development server hands the token on as the
+ * programs do, because the cookie belongs to the other port.
+ */
+import { fileURLToPath } from 'node:url'
+import vue from '@vitejs/plugin-vue'
+import { defineConfig } from 'vitest/config'
+
+const backend = new URL(process.env.STEPLINE_URL ?? 'http://127.0.0.1:8765/')
+const token = backend.searchParams.get('token')
+const headers: Record<string, string> = { origin: backend.origin }
+if (token) headers.authorization = `Bearer ${token}`
+
+export default defineConfig({
+  base: './',
+  plugins: [vue()],
+  define: {
+    __VUE_OPTIONS_API__: 'true',
+    __VUE_I18N_FULL_INSTALL__: 'false',
+    __VUE_I18N_LEGACY_API__: 'false',
+    __INTLIFY_PROD_DEVTOOLS__: 'false',
+  },
+  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  build: {
+    outDir: '../backend/stepline/web_dist',
+    emptyOutDir: true,
+    target: ['chrome109', 'safari16'],
+    // ECharts alone is 480 kB; the page comes from this machine, so that one file costs nothing.
+    chunkSizeWarningLimit: 1500,
+  },
+  server: {
+    proxy: { '/api': { target: backend.origin, changeOrigin: true, ws: true, headers } },
+  },
+  test: {
+    environment: 'happy-dom',
+    include: ['src/**/*.test.ts'],
+    restoreMocks: true,
+  },
+})
