@@ -1,0 +1,142 @@
+"""How long a run still takes, as a range, from its own recent records.
+
+The pace is taken from this run alone, so that a resumed run's step 9,000 after ten seconds does not look fast, and from
+its recent steps, so that it follows when the machine gets slower. What was spent on evaluating and saving is taken out
+of the pace and put back for each evaluation and save still to come. The ends of the range are how the pace varied over
+stretches of several steps: single steps vary more, but that evens out over the steps that are left.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeGuard
+
+import numpy as np
+import numpy.typing as npt
+
+from stepline.wire import Kind
+
+ENOUGH_PAIRS = 4
+"""Pairs of step records before anything is said: fewer are the start's own slowness (compilers, caches, allocators)."""
+
+STRETCHES = 12
+LEAST_SPREAD = 0.03
+FIRST_SPREAD = 0.25
+"""Half the width of the range after one pair, shrinking with the square root of their number to LEAST_SPREAD."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One record as far as time is concerned; `secs` is what an evaluation or a save says that it took."""
+
+    kind: Kind
+    step: int | None
+    time: float
+    secs: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Where a run ends, and every how many steps it evaluates and saves (None: not known, or never)."""
+
+    total_steps: int
+    evaluation_steps: float | None = None
+    save_steps: float | None = None
+
+
+@dataclass(slots=True)
+class _Pair:
+    """From one step record to the next, with the evaluations and saves between them."""
+
+    steps: int
+    secs: float
+    events: list[Mark]
+
+
+def remaining_secs(marks: Sequence[Mark], step: int, schedule: Schedule) -> tuple[float, float] | None:
+    """(least, most) seconds from `step` to the end; None where the records are too few to say.
+
+    `marks` are recent records of one run, in its journal's order; kinds other than step, evaluation and checkpoint
+    are passed over. `step` is the newest step known, which may be later than the last record's.
+    """
+    pairs = _pairs(marks)
+    if len(pairs) < ENOUGH_PAIRS:
+        return None
+    plain = [pair for pair in pairs if not pair.events]
+    # Where every pair has an evaluation in it, what it says that it took is all there is to go by.
+    judged = plain if len(plain) >= ENOUGH_PAIRS else pairs
+    steps = np.array([pair.steps for pair in judged], np.float64)
+    secs = np.array([max(0.0, pair.secs - _told(pair.events)) for pair in judged])
+    middle, least, most = _pace(steps, secs)
+    left = max(0, schedule.total_steps - step)
+    low, high = left * least, left * most
+    for kind, every in (("evaluation", schedule.evaluation_steps), ("checkpoint", schedule.save_steps)):
+        coming = _coming(step, schedule.total_steps, every, at_end=kind == "checkpoint")
+        costs = _costs(pairs, kind, middle)
+        if coming and costs.size:
+            low += coming * float(np.quantile(costs, 0.25))
+            high += coming * float(np.quantile(costs, 0.75)) * (1 + LEAST_SPREAD)
+    return low, high
+
+
+def _pairs(marks: Sequence[Mark]) -> list[_Pair]:
+    pairs: list[_Pair] = []
+    before: Mark | None = None
+    events: list[Mark] = []
+    for mark in marks:
+        if mark.kind in ("evaluation", "checkpoint"):
+            events.append(mark)
+        elif mark.kind == "step" and mark.step is not None:
+            if before is not None and before.step is not None:
+                steps, secs = mark.step - before.step, mark.time - before.time
+                # A clock that was set back, or a step that did not move, says nothing about the pace.
+                if steps > 0 and secs > 0:
+                    pairs.append(_Pair(steps, secs, events))
+            before, events = mark, []
+    return pairs
+
+
+def _is_span(secs: float | None) -> TypeGuard[float]:
+    return secs is not None and 0 <= secs < math.inf
+
+
+def _told(events: Sequence[Mark]) -> float:
+    return sum(secs for event in events if _is_span(secs := event.secs))
+
+
+def _pace(steps: npt.NDArray[np.float64], secs: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """(median, least, most) seconds a step: the latter two are the tenth and ninetieth part of stretches' means."""
+    middle = float(np.median(secs / steps))
+    edges = np.linspace(0, len(steps), min(STRETCHES, len(steps)) + 1).astype(int)[:-1]
+    means = np.add.reduceat(secs, edges) / np.add.reduceat(steps, edges)
+    spread = max(LEAST_SPREAD, FIRST_SPREAD / math.sqrt(len(steps)))
+    least = min(float(np.quantile(means, 0.1)), middle * (1 - spread))
+    most = max(float(np.quantile(means, 0.9)), middle * (1 + spread))
+    return middle, least, most
+
+
+def _costs(pairs: Sequence[_Pair], kind: str, pace: float) -> npt.NDArray[np.float64]:
+    """Seconds that each evaluation (or save) took: all its sets at one step together, as told, else what is over."""
+    costs = []
+    for pair in pairs:
+        own = [event for event in pair.events if event.kind == kind]
+        if not own:
+            continue
+        told = [secs for event in own if _is_span(secs := event.secs)]
+        if told:
+            costs.append(sum(told))
+        else:
+            kinds = len({event.kind for event in pair.events if event.secs is None})
+            over = pair.secs - _told(pair.events) - pair.steps * pace
+            costs.append(max(0.0, over) / max(1, kinds))
+    return np.array(costs, np.float64)
+
+
+def _coming(step: int, total: int, every: float | None, *, at_end: bool) -> int:
+    """How many multiples of `every` lie after `step`, up to `total`; a trainer also saves at its end."""
+    if every is None or not every >= 1 or step >= total:
+        return 0
+    last = math.ceil(total / every) if at_end else math.floor(total / every)
+    return max(0, last - math.floor(step / every))
