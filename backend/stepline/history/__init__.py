@@ -1,0 +1,244 @@
+"""History: from a task's stored records to what a chart draws.
+
+    frame(store, task, names, …)    windows of several series as one binary frame (docs/frame.md)
+    tail(store, task, names, since) what came since, raw points and their smoothed values, as a frame
+    window(store, task, name, …)    one window as arrays
+
+A window has at most 4,000 finite points a series, with the exact smallest and largest value of every bucket at their
+own places. Smoothing sees every point of the whole series, whatever the window. Any thread may call these.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Sequence
+
+from stepline.errors import SeriesNotFound, UsageError
+from stepline.history import frames
+from stepline.history.axes import AXES, check_axis, places
+from stepline.history.derived import DERIVED, Derived, derived_names
+from stepline.history.frames import Decoded, DecodedSeries, decode
+from stepline.history.series import Series
+from stepline.history.smoothing import Smoothing
+from stepline.history.source import Source
+from stepline.history.tails import Tails
+from stepline.history.whole import WholeSeries
+from stepline.history.windows import POINTS, Drawn, DrawnLine, Marks, Window
+from stepline.history.windows import window as window_of
+
+__all__ = [
+    "AXES",
+    "DERIVED",
+    "POINTS",
+    "Decoded",
+    "DecodedSeries",
+    "Derived",
+    "Drawn",
+    "DrawnLine",
+    "History",
+    "Marks",
+    "Series",
+    "Smoothing",
+    "Source",
+    "Window",
+    "decode",
+    "derived_names",
+    "forget",
+    "frame",
+    "tail",
+    "window",
+]
+
+CACHE_BYTES = 256 * 2**20
+LEAST_POINTS = 8
+OFF = Smoothing()
+
+
+class History:
+    """The histories of one store, with bounded caches of series and of smoothings' standings."""
+
+    def __init__(self, source: Source, *, cache_bytes: int = CACHE_BYTES) -> None:
+        self._source = source
+        self._whole = WholeSeries(source, cache_bytes)
+        self._tails = Tails(source, self._whole)
+
+    def series(self, task_id: str, name: str) -> Series:
+        """Every point as logged. SeriesNotFound where the task has no such series."""
+        cursor = self._source.next_sequence(task_id)
+        series = self._whole.raw(task_id, name, cursor)
+        if len(series) == 0:
+            raise SeriesNotFound(
+                f"The task has no series {name!r}.",
+                why="No record has a number under that name.",
+                action=f"Its series are: {', '.join(self.names(task_id)) or 'none yet'}.",
+            )
+        return series
+
+    def names(self, task_id: str) -> list[str]:
+        """The task's series, logged and derived."""
+        logged = [metric.name for metric in self._source.metrics(task_id) if metric.kind == "number"]
+        return logged + derived_names(logged)
+
+    def window(
+        self,
+        task_id: str,
+        name: str,
+        *,
+        first: int | None = None,
+        last: int | None = None,
+        points: int = POINTS,
+        axis: str = "sequence",
+        smoothing: Smoothing | None = None,
+    ) -> Window:
+        """One series between the sequences first and last (not included; clamped).
+
+        SeriesNotFound where the task has no such series; UsageError for an unknown axis or fewer than 8 points.
+        """
+        self.series(task_id, name)
+        cursor = self._source.next_sequence(task_id)
+        return self._windows(task_id, [name], first, last, cursor, points, axis, smoothing or OFF)[0]
+
+    def frame(
+        self,
+        task_id: str,
+        names: Sequence[str],
+        *,
+        first: int | None = None,
+        last: int | None = None,
+        points: int = POINTS,
+        axis: str = "sequence",
+        smoothing: Smoothing | None = None,
+    ) -> bytes:
+        """Windows of several series in one frame (docs/frame.md). A series that has not begun has no points in it."""
+        smoothing = smoothing or OFF
+        cursor = self._source.next_sequence(task_id)
+        windows = self._windows(task_id, names, first, last, cursor, points, axis, smoothing)
+        begin, end = _clamped(first, last, cursor)
+        return frames.encode(task_id, axis, begin, end, cursor, smoothing, windows)
+
+    def tail(
+        self,
+        task_id: str,
+        names: Sequence[str],
+        since: int,
+        smoothing: Smoothing | None = None,
+        *,
+        axis: str = "sequence",
+    ) -> bytes:
+        """What came from sequence `since` on, as a frame of raw points.
+
+        Smoothed values equal those of the whole series.
+        """
+        smoothing = smoothing or OFF
+        check_axis(axis)
+        cursor = self._source.next_sequence(task_id)
+        since = min(max(0, since), cursor)
+        place = places(self._source, task_id, axis)
+        windows = []
+        for name in names:
+            newer, smoothed = self._tails.after(task_id, name, smoothing, since, cursor)
+            most = max(LEAST_POINTS, len(newer))
+            windows.append(window_of(newer, smoothed, place, since, cursor, points=most))
+        return frames.encode(task_id, axis, since, cursor, cursor, smoothing, windows)
+
+    def forget(self, task_id: str) -> None:
+        """Drop what is held of a task; to be called when it is deleted."""
+        self._whole.forget(task_id)
+        self._tails.forget(task_id)
+
+    def _windows(
+        self,
+        task_id: str,
+        names: Sequence[str],
+        first: int | None,
+        last: int | None,
+        cursor: int,
+        points: int,
+        axis: str,
+        smoothing: Smoothing,
+    ) -> list[Window]:
+        if points < LEAST_POINTS:
+            raise UsageError(
+                f"A window of {points} points cannot be drawn.",
+                why="A line needs a smallest, a largest, a first and a last point.",
+                action=f"Ask for {LEAST_POINTS} points or more.",
+            )
+        begin, end = _clamped(first, last, cursor)
+        place = places(self._source, task_id, axis)
+        windows = []
+        for name in names:
+            smoothed = None
+            if smoothing.on:
+                series, smoothed, _ = self._whole.smoothed(task_id, name, smoothing, cursor)
+            else:
+                series = self._whole.raw(task_id, name, cursor)
+            windows.append(window_of(series, smoothed, place, begin, end, points=points))
+        return windows
+
+
+def _clamped(first: int | None, last: int | None, cursor: int) -> tuple[int, int]:
+    begin = min(max(0, first or 0), cursor)
+    end = cursor if last is None else min(max(begin, last), cursor)
+    return begin, end
+
+
+_lock = threading.Lock()
+_histories: weakref.WeakKeyDictionary[Source, History] = weakref.WeakKeyDictionary()
+
+
+def of(store: Source) -> History:
+    """The history that belongs to a store; it lives as long as the store does."""
+    with _lock:
+        history = _histories.get(store)
+        if history is None:
+            history = _histories[store] = History(weakref.proxy(store))
+        return history
+
+
+def frame(
+    store: Source,
+    task_id: str,
+    names: Sequence[str],
+    *,
+    first: int | None = None,
+    last: int | None = None,
+    points: int = POINTS,
+    axis: str = "sequence",
+    smoothing: Smoothing | None = None,
+) -> bytes:
+    """See History.frame."""
+    return of(store).frame(task_id, names, first=first, last=last, points=points, axis=axis, smoothing=smoothing)
+
+
+def tail(
+    store: Source,
+    task_id: str,
+    names: Sequence[str],
+    since: int,
+    smoothing: Smoothing | None = None,
+    *,
+    axis: str = "sequence",
+) -> bytes:
+    """See History.tail."""
+    return of(store).tail(task_id, names, since, smoothing, axis=axis)
+
+
+def window(
+    store: Source,
+    task_id: str,
+    name: str,
+    *,
+    first: int | None = None,
+    last: int | None = None,
+    points: int = POINTS,
+    axis: str = "sequence",
+    smoothing: Smoothing | None = None,
+) -> Window:
+    """See History.window."""
+    return of(store).window(task_id, name, first=first, last=last, points=points, axis=axis, smoothing=smoothing)
+
+
+def forget(store: Source, task_id: str) -> None:
+    """See History.forget."""
+    of(store).forget(task_id)

@@ -1,0 +1,112 @@
+"""Kernels: arrays in, arrays out. Extremes of cells, exponential and moving averages, levels.
+
+Every kernel is here twice: compiled by numba (`stepline.kernels.compiled`), and in NumPy alone
+(`stepline.kernels.plain`), which answers until `prepare` has the compiled ones ready in a thread of its own. numba's import
+takes 0.2 s and a first compilation 4 s, and the first window waits for neither.
+
+The compiled kernels release the interpreter lock and never use numba's own threads: two threads inside its default
+threading layer abort the process. Long arrays are split between two threads of ours.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stepline.kernels import plain
+from stepline.kernels.types import AverageState, EmaState, Extremes, Floats, Ints
+
+__all__ = [
+    "AverageState",
+    "EmaState",
+    "Extremes",
+    "ema",
+    "extremes",
+    "failure",
+    "moving_average",
+    "prepare",
+    "ready",
+]
+
+_lock = threading.Lock()
+_preparing: threading.Thread | None = None
+_compiled: Any = None
+_failure: str | None = None
+
+
+def prepare(cache: Path | None = None, *, wait: bool = False, done: Callable[[], None] | None = None) -> None:
+    """Make the compiled kernels ready in a thread; calling again is free.
+
+    cache: folder for compiled code (NUMBA_CACHE_DIR, read by numba when it is first imported).
+    wait: return only when they are ready, or have failed; for benchmarks and tests.
+    done: called in that thread when it ends.
+    """
+    global _preparing
+    with _lock:
+        if _preparing is None:
+            if cache is not None:
+                os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
+            _preparing = threading.Thread(target=_prepare, args=(done,), name="stepline-kernels", daemon=True)
+            _preparing.start()
+    if wait:
+        _preparing.join()
+
+
+def _prepare(done: Callable[[], None] | None) -> None:
+    global _compiled, _failure
+    try:
+        from stepline.kernels import compiled
+
+        _compiled = compiled
+    # Whatever a compiler may raise, the NumPy path goes on answering; the reason is told by `failure`.
+    except Exception as error:
+        _failure = f"{type(error).__name__}: {error}"
+    finally:
+        if done is not None:
+            done()
+
+
+def ready() -> bool:
+    """Whether the compiled kernels answer now."""
+    return _compiled is not None
+
+
+def failure() -> str | None:
+    """Why there are no compiled kernels, where that is so."""
+    return _failure
+
+
+def extremes(values: Floats, starts: Ints) -> Extremes:
+    """Extremes of the cells [starts[i], starts[i + 1]); the last one ends with the values.
+
+    values: float64 of length n; NaN and infinities are counted apart and are never an extreme.
+    starts: int64, strictly ascending from 0, below n; empty for no values.
+    Of equal values the first place counts.
+    """
+    values = np.ascontiguousarray(values, np.float64)
+    starts = np.ascontiguousarray(starts, np.int64)
+    return (_compiled or plain).extremes(values, starts)  # type: ignore[no-any-return]
+
+
+def ema(values: Floats, span: int, state: EmaState | None = None) -> tuple[Floats, EmaState]:
+    """Debiased exponential average of one run, alpha = 2 / (span + 1), and the state from which it goes on.
+
+    y[k] = sum(w^(k-i) x[i]) / sum(w^(k-i)), w = 1 - alpha, over finite points alone (pandas' ewm with adjust and
+    ignore_na). NaN where x is not finite. Without a state the run begins here.
+    """
+    values = np.ascontiguousarray(values, np.float64)
+    return (_compiled or plain).ema(values, span, state)  # type: ignore[no-any-return]
+
+
+def moving_average(values: Floats, span: int, state: AverageState | None = None) -> tuple[Floats, AverageState]:
+    """Mean of the last `span` finite points of one run, of fewer at its start, and the state from which it goes on.
+
+    NaN where the value is not finite. Going on from a state gives the same bits as one call over all points.
+    """
+    values = np.ascontiguousarray(values, np.float64)
+    return (_compiled or plain).moving_average(values, span, state)  # type: ignore[no-any-return]

@@ -1,0 +1,82 @@
+"""A store in memory for tests of history: records of one task, appended run by run or interleaved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class MemoryColumns:
+    sequence: np.ndarray
+    run: np.ndarray
+    step: np.ndarray
+    epoch: np.ndarray
+    time: np.ndarray
+    value: np.ndarray
+
+
+@dataclass(frozen=True)
+class MemoryRun:
+    id: str
+    number: int
+    started: float | None
+
+
+@dataclass(frozen=True)
+class MemoryMetric:
+    name: str
+    kind: str = "number"
+
+
+@dataclass
+class MemoryStore:
+    """One task's records as columns, grown by `append`. Records without a metric hold None for it."""
+
+    run: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
+    step: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    metric: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    """By name: sequences and values."""
+
+    __hash__ = object.__hash__
+
+    def append(
+        self, run: int | Sequence[int] | np.ndarray, metrics: Mapping[str, Sequence[float] | np.ndarray], step=None
+    ) -> None:
+        """New records, all with all these metrics. step: of each; counted on within the run where not given."""
+        count = len(next(iter(metrics.values())))
+        runs = np.broadcast_to(np.asarray(run, np.int32), count)
+        if step is None:
+            step = np.empty(count)
+            for number in np.unique(runs):
+                of_run = runs == number
+                before = np.count_nonzero(self.run == number)
+                step[of_run] = 10.0 * (before + np.arange(1, np.count_nonzero(of_run) + 1))
+        first = len(self.run)
+        self.run = np.concatenate([self.run, runs])
+        self.step = np.concatenate([self.step, np.asarray(step, float)])
+        for name, values in metrics.items():
+            sequences, known = self.metric.get(name, (np.zeros(0, np.int64), np.zeros(0)))
+            self.metric[name] = (
+                np.concatenate([sequences, np.arange(first, first + count)]),
+                np.concatenate([known, np.asarray(values, float)]),
+            )
+
+    def next_sequence(self, task_id: str) -> int:
+        return len(self.run)
+
+    def runs(self, task_id: str) -> list[MemoryRun]:
+        return [MemoryRun(f"run-{number}", number, 1000.0 * number) for number in np.unique(self.run).tolist()]
+
+    def metrics(self, task_id: str) -> list[MemoryMetric]:
+        return [MemoryMetric(name) for name in self.metric]
+
+    def columns(self, task_id: str, metric: str, first: int = 0, last: int | None = None) -> MemoryColumns:
+        sequence, value = self.metric.get(metric, (np.zeros(0, np.int64), np.zeros(0)))
+        begin, end = np.searchsorted(sequence, [first, len(self.run) if last is None else last])
+        sequence, value = sequence[begin:end], value[begin:end]
+        step = self.step[sequence]
+        run = self.run[sequence]
+        return MemoryColumns(sequence, run, step, step / 1000, 1000.0 * run + step / 10, value)
