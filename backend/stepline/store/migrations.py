@@ -1,0 +1,71 @@
+"""The schema, as numbered steps from an empty database to the newest version.
+
+A migration never changes once it was released; the next change is the next number. All that are missing run in one
+transaction with the new version number, so a database has a whole version or the one before. An older program refuses a
+newer database; a reader never migrates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stepline.store import sqlite
+
+_FIRST = (
+    """CREATE TABLE tasks (
+        id INTEGER NOT NULL PRIMARY KEY, uid TEXT NOT NULL, name TEXT NOT NULL, key TEXT, label TEXT,
+        tags TEXT NOT NULL, notes TEXT NOT NULL, next_sequence INTEGER NOT NULL, status TEXT NOT NULL,
+        runs INTEGER NOT NULL, records INTEGER NOT NULL, bytes INTEGER NOT NULL, step INTEGER, total_steps INTEGER,
+        started REAL, updated REAL, duration_secs REAL NOT NULL, last_loss REAL, best_loss REAL, best_evaluation REAL,
+        changed INTEGER NOT NULL)""",
+    "CREATE UNIQUE INDEX tasks_uid ON tasks (uid)",
+    "CREATE INDEX tasks_changed ON tasks (changed)",
+    """CREATE TABLE runs (
+        id INTEGER NOT NULL PRIMARY KEY, uid TEXT NOT NULL, task_id INTEGER NOT NULL, number INTEGER NOT NULL,
+        status TEXT NOT NULL, inferred INTEGER NOT NULL, message TEXT, started REAL NOT NULL, ended REAL, updated REAL,
+        total_steps INTEGER, settings TEXT NOT NULL, pid INTEGER NOT NULL, process_started REAL, host TEXT NOT NULL,
+        boot TEXT, pid_namespace TEXT, records INTEGER NOT NULL, first_sequence INTEGER, last_sequence INTEGER,
+        first_step INTEGER, last_step INTEGER, heartbeat_time REAL, heartbeat_step INTEGER, heartbeat_phase TEXT,
+        position INTEGER NOT NULL, damaged INTEGER NOT NULL)""",
+    "CREATE UNIQUE INDEX runs_uid ON runs (uid)",
+    "CREATE UNIQUE INDEX runs_task_number ON runs (task_id, number)",
+    "CREATE INDEX runs_status ON runs (status)",
+    "CREATE TABLE metric_sets (id INTEGER NOT NULL PRIMARY KEY, names TEXT NOT NULL)",
+    "CREATE UNIQUE INDEX metric_sets_names ON metric_sets (names)",
+    # Clustered by its key: a task's records lie together and in order, however many tasks write at once.
+    """CREATE TABLE training_logs (
+        task_id INTEGER NOT NULL, sequence INTEGER NOT NULL, run_id INTEGER NOT NULL, kind TEXT NOT NULL, step INTEGER,
+        epoch REAL, time REAL NOT NULL, metric_set_id INTEGER, metrics BLOB, texts TEXT, message TEXT, details TEXT,
+        PRIMARY KEY (task_id, sequence)) WITHOUT ROWID""",
+    # Most records are steps; the few others are found without reading those.
+    "CREATE INDEX training_logs_kind ON training_logs (task_id, kind, sequence) WHERE kind <> 'step'",
+    """CREATE TABLE series (
+        task_id INTEGER NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL, last_number REAL,
+        last_text TEXT, last_step INTEGER, last_sequence INTEGER NOT NULL, lowest REAL, highest REAL,
+        PRIMARY KEY (task_id, name)) WITHOUT ROWID""",
+    """CREATE TABLE checkpoints (
+        task_id INTEGER NOT NULL, sequence INTEGER NOT NULL, run_id INTEGER NOT NULL, step INTEGER, time REAL NOT NULL,
+        path TEXT, bytes INTEGER, secs REAL, PRIMARY KEY (task_id, sequence)) WITHOUT ROWID""",
+    "CREATE TABLE settings (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE changes (id INTEGER NOT NULL PRIMARY KEY, count INTEGER NOT NULL)",
+    "INSERT INTO changes (id, count) VALUES (1, 0)",
+)
+
+
+def _first(database: sqlite.Database) -> None:
+    for statement in _FIRST:
+        database.execute_sql(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (_first,)
+VERSION = len(MIGRATIONS)
+
+
+def migrate(database: sqlite.Database, version: int) -> None:
+    """Bring a database of `version` (0: empty) to VERSION."""
+    if version >= VERSION:
+        return
+    with sqlite.writing(database):
+        for migration in MIGRATIONS[version:]:
+            migration(database)
+        sqlite.set_version(database, VERSION)

@@ -1,0 +1,125 @@
+"""What the store gives back. `id` is always the public text; times are Unix seconds, durations seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepline.journal import Process, Record
+from stepline.wire import Status
+
+LIVE: tuple[Status, ...] = ("pending", "running", "stopping")
+"""Statuses of a run that has not ended."""
+ENDED: tuple[Status, ...] = ("completed", "stopped", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task. Status, step and total steps are those of its newest run, or of the newest that runs."""
+
+    id: str
+    name: str
+    """As shown: the label, else the given name, else the last part of its path, more where two read alike."""
+    key: str | None
+    label: str | None
+    status: Status
+    runs: int
+    records: int
+    step: int | None
+    total_steps: int | None
+    started: float | None
+    updated: float | None
+    duration_secs: float
+    last_loss: float | None
+    best_loss: float | None
+    best_evaluation: float | None
+    bytes: int
+    """About what its records take in the database."""
+    tags: tuple[str, ...]
+    notes: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    id: str
+    task_id: str
+    number: int
+    status: Status
+    inferred: bool
+    """Its end was not written by the run but found by the app, and is taken back when the run is heard of again."""
+    process: Process
+    settings: dict[str, Any]
+    total_steps: int | None
+    first_sequence: int | None
+    last_sequence: int | None
+    first_step: int | None
+    """Of its first step, evaluation or checkpoint."""
+    last_step: int | None
+    records: int
+    started: float
+    ended: float | None
+    updated: float | None
+    """Time of its newest record."""
+    message: str | None
+    heartbeat_time: float | None
+    heartbeat_step: int | None
+    heartbeat_phase: str | None
+    position: int
+    """Bytes of its journal that were taken in."""
+    damaged: int
+    """Lines of its journal that could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    name: str
+    kind: Literal["number", "text"]
+    """A metric that was a number once is a number; its texts are then seen in the log only."""
+    count: int
+    last_value: float | str | None
+    last_step: int | None
+    last_sequence: int
+    lowest: float | None
+    """Of its finite values."""
+    highest: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRow:
+    sequence: int
+    run_id: str
+    run_number: int
+    step: int | None
+    time: float
+    path: str | None
+    bytes: int | None
+    secs: float | None
+
+
+@dataclass(slots=True, kw_only=True)
+class LogEntry(Record):
+    """A record in its place: the record's own fields, and these."""
+
+    sequence: int
+    run_id: str
+    run_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """One series: the records that have the metric, ascending by sequence. All arrays have one length."""
+
+    sequence: NDArray[np.int64]
+    run: NDArray[np.int32]
+    """Number of the run."""
+    step: NDArray[np.float64]
+    """NaN where the record has none; likewise `epoch`."""
+    epoch: NDArray[np.float64]
+    time: NDArray[np.float64]
+    value: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.sequence)

@@ -1,0 +1,209 @@
+"""All that is SQLite's own: opening, pragmas, versions, connections, bulk inserts, error codes.
+
+The rest of the package speaks peewee and no dialect, so that another database needs another module like this one.
+
+- A connection a thread, opened at its first query. `close` ends them all.
+- Write-ahead log: readers never wait for the writer, nor it for them. `synchronous=NORMAL` may lose the newest commits
+  in a power cut but never mixes them up; the journals still have what they held.
+- Pages of 16 KiB, set before the journal mode: once that is set the page size silently stays at 4 KiB.
+- Nothing is written to a file that is not ours: its kind and version are read before the first pragma that writes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import peewee
+
+from stepline.errors import DatabaseDamaged, StoreError
+
+PAGE_BYTES = 16_384
+APPLICATION_ID = 0x53544550
+"""Stands in the file's header and says that the database is Stepline's ("STEP")."""
+BUSY_SECS = 10.0
+FETCHED_ROWS = 16_384
+
+
+class _Connection(sqlite3.Connection):
+    """Only so that a connection can be referred to weakly: one that a thread leaves behind closes with the thread."""
+
+
+class Database(peewee.SqliteDatabase):
+    """The database at `path`, which must be ours or not there yet (see `inspect`). Not writable: queries only."""
+
+    def __init__(self, path: Path, *, writable: bool) -> None:
+        self.path = path
+        self._connections: weakref.WeakSet[_Connection] = weakref.WeakSet()
+        self._connections_lock = threading.Lock()
+        self._ended = False
+        pragmas: list[tuple[str, Any]] = [("mmap_size", 1 << 30), ("cache_size", -32_768), ("temp_store", "memory")]
+        if writable:
+            # The log is cut back to 64 MiB after a backlog has made it long.
+            first: list[tuple[str, Any]] = [("page_size", PAGE_BYTES), ("journal_mode", "wal")]
+            pragmas = [*first, ("synchronous", "normal"), ("journal_size_limit", 64 << 20), *pragmas]
+        else:
+            pragmas.append(("query_only", 1))
+        super().__init__(
+            str(path), pragmas=pragmas, timeout=BUSY_SECS, factory=_Connection, check_same_thread=False, uri=False
+        )
+
+    def _connect(self) -> Any:
+        if self._ended:
+            raise StoreError(f"The database {self.path} is closed", action="Open it again")
+        connection = super()._connect()  # type: ignore[misc]
+        with self._connections_lock:
+            self._connections.add(connection)
+        return connection
+
+    def connection(self) -> Any:
+        with translated(self.path):
+            return super().connection()  # type: ignore[no-untyped-call]
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        with translated(self.path):
+            return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
+
+    def commit(self) -> None:
+        with translated(self.path):
+            super().commit()
+
+    def end(self) -> None:
+        """Close the connections of all threads. The last one to close a database puts its log into the file."""
+        self._ended = True
+        with self._connections_lock:
+            for connection in list(self._connections):
+                with suppress(sqlite3.Error):
+                    connection.close()
+            self._connections.clear()
+        with suppress(peewee.PeeweeException):
+            self.close()
+
+
+def inspect(path: Path) -> int | None:
+    """The schema version of the database at `path`, which is left untouched; None where there is none yet.
+
+    Raises DatabaseDamaged for a file that is no database or another program's, StoreError where it cannot be read.
+    """
+    if not path.exists() or path.stat().st_size == 0:
+        return None
+    # Closing the last connection puts a log that a killed process left into the file; reading only does not.
+    log = path.with_name(path.name + "-wal")
+    mode = "ro" if log.exists() else "rw"
+    with translated(path):
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_SECS)
+        try:
+            version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+            application = connection.execute("PRAGMA application_id").fetchone()[0]
+            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        finally:
+            connection.close()
+    if application == APPLICATION_ID:
+        return version
+    if tables == 0 and version == 0:
+        return None
+    raise DatabaseDamaged(
+        f"{path} is a database, but not Stepline's",
+        why="It was made by another program",
+        action="Name another home with --home DIR or STEPLINE_HOME. The file was left untouched",
+    )
+
+
+@contextmanager
+def writing(database: Database) -> Iterator[None]:
+    """One transaction that writes, from its first statement on: all of it or nothing."""
+    with database.atomic("IMMEDIATE"):
+        yield
+
+
+def set_version(database: Database, version: int) -> None:
+    """Within the transaction that made the schema so."""
+    database.execute_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+    database.execute_sql(f"PRAGMA user_version = {version}")
+
+
+def page_bytes(database: Database) -> int:
+    return int(database.execute_sql("PRAGMA page_size").fetchone()[0])
+
+
+def insert_rows(
+    database: Database,
+    model: type[peewee.Model],
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    replace: bool = False,
+) -> None:
+    """Insert tuples in the order of `columns`, as they are: peewee's insert_many builds a node a value, 40 µs a row.
+
+    `replace`: a row with the same primary key gives way.
+    """
+    names = ", ".join(f'"{name}"' for name in columns)
+    marks = ", ".join("?" * len(columns))
+    verb = "INSERT OR REPLACE" if replace else "INSERT"
+    sql = f'{verb} INTO "{model._meta.table_name}" ({names}) VALUES ({marks})'
+    connection = database.connection()
+    with translated(database.path):
+        connection.executemany(sql, rows)
+
+
+def fetch(database: Database, query: Any) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows of `query` as the driver gives them, in lists of up to FETCHED_ROWS."""
+    cursor = database.execute(query)  # type: ignore[no-untyped-call]
+    while True:
+        with translated(database.path):
+            rows = cursor.fetchmany(FETCHED_ROWS)
+        if not rows:
+            return
+        yield rows
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """The driver's errors as ours, told apart by SQLite's result code."""
+    try:
+        yield
+    except (peewee.DatabaseError, peewee.InterfaceError, sqlite3.Error) as error:
+        raise _error(path, error) from error
+
+
+def _error(path: Path, error: Exception) -> StoreError:
+    driver = error.args[0] if error.args and isinstance(error.args[0], sqlite3.Error) else error
+    code = (getattr(driver, "sqlite_errorcode", None) or 0) & 0xFF
+    why = str(driver)
+    if code == sqlite3.SQLITE_NOTADB:
+        return DatabaseDamaged(
+            f"{path} is not a database",
+            why=why,
+            action="Move it away, then start again: the journals that still lie in the home are taken in anew",
+        )
+    if code == sqlite3.SQLITE_CORRUPT:
+        return DatabaseDamaged(
+            f"The database {path} is damaged",
+            why=why,
+            action="Move it away or restore a copy. The journals that still lie in the home are taken in anew",
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return StoreError(
+            f"The disk that holds {path} is full",
+            why=why,
+            action="Make room; what is missing is then taken in from the journals",
+        )
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreError(
+            f"The database {path} stayed locked for {BUSY_SECS:g} seconds",
+            why="Another program works on it",
+            action="End that program, or wait and try again",
+        )
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+        return StoreError(
+            f"The database {path} cannot be {'opened' if code == sqlite3.SQLITE_CANTOPEN else 'written'}",
+            why=why,
+            action="See that its folder is there and may be read and written",
+        )
+    return StoreError(f"The database {path} cannot be used", why=why, action="Run `stepline doctor`")

@@ -1,0 +1,358 @@
+"""The store's front door: what is kept of tasks, runs and records, for one writer and any number of readers.
+
+All methods may be called from any thread. Reading never waits for writing. Writing methods are for the holder of the
+home's writer lock; they are serialised here, and each is one transaction.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from stepline.errors import DatabaseNewer, StoreError, TaskAmbiguous, TaskNotFound
+from stepline.journal import Header, Heartbeat, Process, Record, Update
+from stepline.store import migrations, reading, sqlite, writing
+from stepline.store.models import ChangeModel, CheckpointModel, RunModel, SeriesModel, SettingModel, TaskModel
+from stepline.store.naming import Named, display_names
+from stepline.store.rows import LIVE, CheckpointRow, Columns, LogEntry, MetricRow, RunRow, TaskRow
+from stepline.wire import Status
+
+_UNSET: Any = object()
+
+
+class Store:
+    """An open database. Use `Store.open`."""
+
+    def __init__(self, database: sqlite.Database) -> None:
+        self._database = database
+        self._writing = threading.Lock()
+        self._sets: writing.MetricSets = {}
+        self._names = reading.MetricNames(database)
+        self._tasks_lock = threading.Lock()
+        self._tasks_version = -1
+        self._tasks: dict[str, tuple[int, TaskRow, Named]] = {}
+        self._task_ids: dict[str, int] = {}
+
+    @classmethod
+    def open(cls, path: Path, *, writable: bool) -> Store:
+        """The database at `path`; a writer makes it where there is none and brings it to this version's schema.
+
+        Raises DatabaseNewer, DatabaseDamaged (both leave the file untouched) and StoreError.
+        """
+        version = sqlite.inspect(path)
+        if version is not None and version > migrations.VERSION:
+            raise DatabaseNewer(
+                f"The database {path} was written by a later Stepline",
+                why=f"Its version is {version}, and this one knows versions up to {migrations.VERSION}",
+                action="Update Stepline. The file was left untouched",
+            )
+        if not writable and (version is None or version < migrations.VERSION):
+            raise StoreError(
+                f"There is no database of this version at {path} yet",
+                why="No Stepline of this version has written there",
+                action="End an older Stepline that still runs, then start this one",
+            )
+        database = sqlite.Database(path, writable=writable)
+        try:
+            if writable:
+                migrations.migrate(database, version or 0)
+        except BaseException:
+            database.end()
+            raise
+        return cls(database)
+
+    def close(self) -> None:
+        self._database.end()
+
+    @property
+    def path(self) -> Path:
+        return self._database.path
+
+    # Writing
+
+    def begin_run(self, header: Header) -> None:
+        """Make the run known, and its task; nothing happens where it is. Its number is the task's next one."""
+        with self._writing:
+            writing.begin_run(self._database, header)
+
+    def append(
+        self,
+        run_id: str,
+        entries: Sequence[Record | Heartbeat | Update],
+        *,
+        position: int,
+        damaged: int = 0,
+        since: int | None = None,
+    ) -> int:
+        """Append a run's entries in their order and move its position to `position`; returns the records added.
+
+        `since` is the position at which the entries begin. Where the run stands elsewhere, or already beyond
+        `position`, another has taken them in and nothing is added. Raises StoreError.
+        """
+        with self._writing:
+            return writing.append(
+                self._database, self._sets, run_id, entries, position=position, damaged=damaged, since=since
+            )
+
+    def end_run(self, run_id: str, status: Status, message: str | None, time: float) -> bool:
+        """Say that a run was found to have ended; taken back when it is heard of again. False where it told its end."""
+        with self._writing:
+            return writing.end_run(self._database, run_id, status, message, time)
+
+    def rename_task(self, task_id: str, name: str | None) -> None:
+        """Set the label that is shown; None or "" goes back to the task's own name. Raises TaskNotFound."""
+        self.set_task(task_id, label=name or None)
+
+    def set_task(
+        self, task_id: str, *, label: str | None = _UNSET, tags: Sequence[str] = _UNSET, notes: str = _UNSET
+    ) -> None:
+        """Change what a person says about a task; what is not given stays. Raises TaskNotFound."""
+        given = {"label": label, "tags": tags if tags is _UNSET else list(tags), "notes": notes}
+        with self._writing:
+            if not writing.change_task(self._database, task_id, {k: v for k, v in given.items() if v is not _UNSET}):
+                raise _not_found(task_id)
+
+    def set_setting(self, name: str, value: Any) -> None:
+        """Keep a JSON value under a name; None removes it."""
+        with self._writing, sqlite.writing(self._database):
+            SettingModel.delete().where(SettingModel.name == name).execute(self._database)
+            if value is not None:
+                SettingModel.insert(name=name, value=value).execute(self._database)
+
+    # Reading
+
+    def setting(self, name: str, default: Any = None) -> Any:
+        row = SettingModel.select().where(SettingModel.name == name).first(self._database)
+        return default if row is None else row.value
+
+    def settings(self) -> dict[str, Any]:
+        return {row.name: row.value for row in SettingModel.select().execute(self._database)}
+
+    def version(self) -> int:
+        """A number that grows with every change of a task, a run or a record, by whatever process."""
+        return int(ChangeModel.select(ChangeModel.count).scalar(self._database))
+
+    def tasks(self) -> list[TaskRow]:
+        """All tasks, the one that changed last first. Costs what changed since the last call, not what there is."""
+        with self._tasks_lock:
+            self._refresh_tasks()
+            rows = sorted(self._tasks.values(), key=lambda each: each[0], reverse=True)
+            return [row for _, row, _ in rows]
+
+    def task(self, task_id: str) -> TaskRow:
+        """Raises TaskNotFound."""
+        with self._tasks_lock:
+            self._refresh_tasks()
+            found = self._tasks.get(task_id)
+        if found is None:
+            raise _not_found(task_id)
+        return found[1]
+
+    def find_task(self, name_or_id: str) -> TaskRow:
+        """The task of that id, else of that name as it is shown, else of that name or key as its run gave it.
+
+        Raises TaskNotFound, or TaskAmbiguous with the ids of those that bear the name.
+        """
+        tasks = {task.id: task for task in self.tasks()}
+        if name_or_id in tasks:
+            return tasks[name_or_id]
+        given = [named for _, _, named in list(self._tasks.values()) if name_or_id in (named.name, named.key)]
+        shown = [task for task in tasks.values() if task.name == name_or_id]
+        found = shown or [tasks[named.id] for named in given if named.id in tasks]
+        if not found:
+            raise _not_found(name_or_id)
+        if len(found) > 1:
+            raise TaskAmbiguous(
+                f"{len(found)} tasks are called {name_or_id!r}",
+                action="Name one by its id: " + ", ".join(task.id for task in found),
+            )
+        return found[0]
+
+    def runs(self, task_id: str) -> list[RunRow]:
+        """A task's runs by number. Raises TaskNotFound."""
+        where = RunModel.task_id == self._number(task_id)
+        return [
+            _run_row(run, task_id)
+            for run in RunModel.select().where(where).order_by(RunModel.number).execute(self._database)
+        ]
+
+    def run(self, run_id: str) -> RunRow | None:
+        row = RunModel.select().where(RunModel.uid == run_id).first(self._database)
+        return None if row is None else _run_row(row, self._task_uid(row.task_id))
+
+    def live_runs(self) -> list[RunRow]:
+        """Runs of all tasks that have not ended, as far as is known."""
+        query = RunModel.select().where(RunModel.status.in_(LIVE)).order_by(RunModel.id)
+        return [_run_row(run, self._task_uid(run.task_id)) for run in query.execute(self._database)]
+
+    def position(self, run_id: str) -> int | None:
+        """Bytes of its journal that were taken in; None for a run that is not known."""
+        found = RunModel.select(RunModel.position).where(RunModel.uid == run_id).scalar(self._database)
+        return None if found is None else int(found)
+
+    def positions(self) -> dict[str, tuple[int, bool]]:
+        """Of every run: (position, whether it told its end itself)."""
+        query = RunModel.select(RunModel.uid, RunModel.position, RunModel.status, RunModel.inferred).tuples()
+        return {
+            uid: (position, status not in LIVE and not inferred)
+            for uid, position, status, inferred in query.execute(self._database)
+        }
+
+    def metrics(self, task_id: str) -> list[MetricRow]:
+        """A task's metrics by name. Raises TaskNotFound."""
+        where = SeriesModel.task_id == self._number(task_id)
+        return [
+            MetricRow(
+                row.name,
+                row.kind,
+                row.count,
+                row.last_text if row.kind == "text" else row.last_number,
+                row.last_step,
+                row.last_sequence,
+                row.lowest,
+                row.highest,
+            )
+            for row in SeriesModel.select().where(where).order_by(SeriesModel.name).execute(self._database)
+        ]
+
+    def next_sequence(self, task_id: str) -> int:
+        """The cursor: the sequence that the task's next record will have. Raises TaskNotFound."""
+        query = TaskModel.select(TaskModel.next_sequence).where(TaskModel.uid == task_id)
+        found = query.scalar(self._database)
+        if found is None:
+            raise _not_found(task_id)
+        return int(found)
+
+    def columns(self, task_id: str, metric: str, first: int = 0, last: int | None = None) -> Columns:
+        """One series, first <= sequence < last (None: to the end); empty where there is none. Raises TaskNotFound."""
+        until = self.next_sequence(task_id) if last is None else last
+        return reading.columns(self._database, self._names, self._number(task_id), metric, first, until)
+
+    def records(
+        self,
+        task_id: str,
+        first: int = 0,
+        last: int | None = None,
+        *,
+        kinds: Collection[str] | None = None,
+        search: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+        newest_first: bool = False,
+    ) -> Iterator[LogEntry]:
+        """Records with first <= sequence < last, those there are now. Raises TaskNotFound, at once.
+
+        `search` looks in messages, texts, kinds and names of metrics, without regard to case (of ASCII letters), and
+        finds a step by its number.
+        """
+        until = self.next_sequence(task_id)
+        until = until if last is None else min(last, until)
+        return reading.records(
+            self._database, self._names, self._number(task_id), first, until,
+            kinds=kinds, search=search, limit=limit, offset=offset, newest_first=newest_first,
+        )  # fmt: skip
+
+    def count_records(self, task_id: str, kinds: Collection[str] | None = None, search: str | None = None) -> int:
+        """Records that `records` gives for these. Raises TaskNotFound."""
+        total = self.next_sequence(task_id)
+        return reading.count(self._database, self._names, self._number(task_id), total, kinds, search)
+
+    def checkpoints(self, task_id: str) -> list[CheckpointRow]:
+        """A task's checkpoints by sequence. Raises TaskNotFound."""
+        model = CheckpointModel
+        number = self._number(task_id)
+        runs = RunModel.select(RunModel.id, RunModel.uid, RunModel.number).where(RunModel.task_id == number)
+        names = {each: (uid, place) for each, uid, place in runs.tuples().execute(self._database)}
+        return [
+            CheckpointRow(row.sequence, *names[row.run_id], row.step, row.time, row.path, row.bytes, row.secs)
+            for row in model.select().where(model.task_id == number).order_by(model.sequence).execute(self._database)
+        ]
+
+    def _refresh_tasks(self) -> None:
+        version = self.version()
+        if version == self._tasks_version:
+            return
+        named_anew = False
+        query = TaskModel.select().where(TaskModel.changed > self._tasks_version)
+        for task in query.execute(self._database):
+            named = Named(task.uid, task.name, task.key, task.label)
+            known = self._tasks.get(task.uid)
+            named_anew |= known is None or known[2] != named
+            row = _task_row(task, known[1].name if known else task.name)
+            self._tasks[task.uid] = (task.changed, row, named)
+            self._task_ids[task.uid] = task.id
+        if named_anew:
+            names = display_names(named for _, _, named in self._tasks.values())
+            for uid, (changed, row, named) in list(self._tasks.items()):
+                if row.name != names[uid]:
+                    self._tasks[uid] = (changed, replace(row, name=names[uid]), named)
+        self._tasks_version = version
+
+    def _number(self, task_id: str) -> int:
+        number = self._task_ids.get(task_id)
+        if number is None:
+            number = TaskModel.select(TaskModel.id).where(TaskModel.uid == task_id).scalar(self._database)
+            if number is None:
+                raise _not_found(task_id)
+            self._task_ids[task_id] = number
+        return number
+
+    def _task_uid(self, number: int) -> str:
+        return str(TaskModel.select(TaskModel.uid).where(TaskModel.id == number).scalar(self._database))
+
+
+def _not_found(name: str) -> TaskNotFound:
+    return TaskNotFound(f"There is no task {name!r}", action="`stepline tasks` lists those there are")
+
+
+def _task_row(task: Any, name: str) -> TaskRow:
+    return TaskRow(
+        id=task.uid,
+        name=name,
+        key=task.key,
+        label=task.label,
+        status=task.status,
+        runs=task.runs,
+        records=task.records,
+        step=task.step,
+        total_steps=task.total_steps,
+        started=task.started,
+        updated=task.updated,
+        duration_secs=task.duration_secs,
+        last_loss=task.last_loss,
+        best_loss=task.best_loss,
+        best_evaluation=task.best_evaluation,
+        bytes=task.bytes,
+        tags=tuple(task.tags),
+        notes=task.notes,
+    )
+
+
+def _run_row(run: Any, task_id: str) -> RunRow:
+    return RunRow(
+        id=run.uid,
+        task_id=task_id,
+        number=run.number,
+        status=run.status,
+        inferred=run.inferred,
+        process=Process(run.pid, run.process_started, run.host, run.boot, run.pid_namespace),
+        settings=run.settings,
+        total_steps=run.total_steps,
+        first_sequence=run.first_sequence,
+        last_sequence=run.last_sequence,
+        first_step=run.first_step,
+        last_step=run.last_step,
+        records=run.records,
+        started=run.started,
+        ended=run.ended,
+        updated=run.updated,
+        message=run.message,
+        heartbeat_time=run.heartbeat_time,
+        heartbeat_step=run.heartbeat_step,
+        heartbeat_phase=run.heartbeat_phase,
+        position=run.position,
+        damaged=run.damaged,
+    )
