@@ -95,7 +95,6 @@ class ImportedRun:
     """One run of an imported task. `records()` reads them from the source, in the source's order."""
 
     records: Callable[[], Iterator[Record]]
-    count: int
     started: float
     last_step: int | None
     total_steps: int | None

@@ -1,0 +1,131 @@
+"""JSON lines (LLaMA-Factory's trainer_log.jsonl, ms-swift's logging.jsonl, plain) and small JSON documents of rows.
+
+Python's `NaN`, `Infinity` and `-Infinity` are read as such. A line that is no JSON object is left out and told. A line
+that repeats a whole log history (ms-swift's last one) tells settings and is no row, for its entries were lines before.
+A document may be a list of rows, or a mapping of columns to lists (Keras's history).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from stepline.errors import ImportFailed
+from stepline.importers import limits, trainer_state
+from stepline.importers.imported import Reading, Remarks, Row
+from stepline.importers.lines import document, lines
+from stepline.importers.naming import name_for
+from stepline.importers.opening import Opened
+from stepline.importers.values import metrics_of, number
+
+FORMAT = "json_lines"
+DOCUMENT = "json"
+
+_SUMMARY_SETTINGS = ("train_dataset", "val_dataset", "model_parameter_info", "best_model_checkpoint", "best_metric")
+
+
+def read(path: Path) -> Reading:
+    """The rows of a file of JSON lines."""
+    remarks = Remarks()
+    settings: dict[str, Any] = {}
+    return Reading(
+        FORMAT, path, name_for(path), lambda: _rows(path, remarks, settings), remarks=remarks, settings=settings
+    )
+
+
+def read_document(path: Path) -> Reading:
+    """The rows of one JSON document. Raises ImportFailed where it holds none."""
+    remarks = Remarks()
+    with Opened(path) as opened:
+        words = document(opened.read_all(limits.DOCUMENT_BYTES))
+    try:
+        found = json.loads(words)
+    except (ValueError, RecursionError) as error:
+        raise ImportFailed(
+            f"{path} is damaged JSON",
+            why=f"{error}" if isinstance(error, ValueError) else "It is nested too deeply",
+            action="Give the file as its tool wrote it",
+        ) from error
+    if isinstance(found, dict) and isinstance(found.get("log_history"), list):
+        return trainer_state.reading_of(found, path, remarks)
+    for inner in ("history", "logs", "metrics", "data", "rows", "log"):
+        if isinstance(found, dict) and isinstance(found.get(inner), dict | list) and found[inner]:
+            found = found[inner]
+            break
+    rows = list(_document_rows(found, remarks))
+    if not rows:
+        raise ImportFailed(
+            f"{path} holds no training history",
+            why="It is JSON, but neither a list of rows nor a mapping of columns to lists of numbers",
+            action="See docs/importing.md for what can be imported",
+        )
+    return Reading(DOCUMENT, path, name_for(path), lambda: iter(rows), remarks=remarks)
+
+
+def parsed(words: str) -> dict[str, Any] | None:
+    """One line's object, or None where it is none."""
+    try:
+        fields = json.loads(words)
+    except (ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def _rows(path: Path, remarks: Remarks, settings: dict[str, Any]) -> Iterator[Row]:
+    with Opened(path) as opened:
+        for place, words in lines(opened, remarks):
+            fields = parsed(words.strip().rstrip(","))
+            if fields is None:
+                if words.strip() not in {"[", "]", "],"}:
+                    remarks.leave_out(f"line {place}", "not a whole JSON object")
+                continue
+            if isinstance(fields.get("log_history"), list):
+                settings.update({name: fields[name] for name in _SUMMARY_SETTINGS if fields.get(name) is not None})
+                continue
+            values, left_out = metrics_of(fields)
+            if left_out:
+                remarks.leave_out(f"line {place}", f"{left_out} values that are neither numbers nor short texts")
+            if any(value.__class__ is float for value in values.values()):
+                yield Row(values)
+            elif values:
+                settings.update(values)
+
+
+def _document_rows(found: Any, remarks: Remarks) -> Iterator[Row]:
+    if isinstance(found, list):
+        for index, fields in enumerate(found):
+            if isinstance(fields, dict):
+                values, _ = metrics_of(fields)
+                if values:
+                    yield Row(values)
+            else:
+                remarks.leave_out(f"entry {index}", "not an object")
+        return
+    if not isinstance(found, dict):
+        return
+    columns = {name: _column(column) for name, column in found.items()}
+    columns = {name: column for name, column in columns.items() if column}
+    if not columns:
+        return
+    if any("epoch" in name or "step" in name for name in columns):
+        numbered: dict[str, Any] = {}
+    else:
+        numbered = {"epoch": True}
+    for index in range(max(map(len, columns.values()))):
+        fields = {name: column[index] for name, column in columns.items() if index < len(column)}
+        values, _ = metrics_of(fields)
+        if values:
+            if numbered:
+                values["epoch"] = float(index)
+            yield Row(values)
+
+
+def _column(column: Any) -> list[Any]:
+    """A list of numbers; pandas writes a column as `{"0": 1.5, "1": 1.4}`."""
+    if isinstance(column, dict) and column and all(str(place).isdigit() for place in column):
+        column = [column[place] for place in sorted(column, key=int)]
+    if isinstance(column, list) and any(number(value) is not None for value in column):
+        return column
+    return []

@@ -1,0 +1,164 @@
+"""Tables: CSV, TSV and their kin (Lightning's and Keras's CSVLogger, Ultralytics' results.csv, pandas, plain).
+
+The divider is found from the first lines; the header is the first line without numbers, and a table without one has
+its columns numbered. A blank cell is absence, not 0. A row with too few cells has those it has; one with too many, or
+one in which nothing can be read, is left out and told. Where the divider is `;` a comma is the decimal point.
+TensorBoard's own download (`Wall time,Step,Value`) takes the metric's name from the file's name.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from stepline.errors import ImportFailed
+from stepline.importers import limits
+from stepline.importers.imported import Reading, Remarks, Row, Value
+from stepline.importers.lines import lines
+from stepline.importers.naming import name_for
+from stepline.importers.opening import Opened
+from stepline.importers.values import ABSENT, NAME_LIMIT, TEXT_LIMIT, number
+
+FORMAT = "table"
+
+_DIVIDERS = (",", "\t", ";", "|")
+_SAMPLE_LINES = 50
+_FIELD_LIMIT = 1 << 20
+_COMMA_DECIMAL = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
+_INDEX = re.compile(r"(unnamed: ?\d+|index|)", re.IGNORECASE)
+_TAG = re.compile(r"tag[-_](?P<tag>.+?)(\.csv.*)?$", re.IGNORECASE)
+
+
+def divider_of(sample: list[str]) -> str | None:
+    """What divides these lines into cells, or None where they are no table: the one that gives a header without
+    numbers (or none), and below it rows of the header's width, most of whose filled cells are numbers."""
+    best: tuple[int, str] | None = None
+    for divider in (*_DIVIDERS, " "):
+        rows = [row for row in csv.reader(_ready(sample, divider), delimiter=divider, skipinitialspace=True) if row]
+        if len(rows) < 2 or len(rows[0]) < 2 and divider != ",":
+            continue
+        header, body = rows[0], rows[1:]
+        if any(number(cell) is not None for cell in header):
+            if divider == " ":
+                continue
+            body = rows
+        if len({cell.strip() for cell in header}) < len(header) and body is not rows:
+            continue
+        wide = [row for row in body if len(row) == len(header)]
+        cells = [cell for row in wide for cell in row if cell.strip().casefold() not in ABSENT]
+        numbers = sum(number(_decimal(cell, divider)) is not None for cell in cells)
+        if len(wide) * 10 < len(body) * 7 or numbers * 10 < len(cells) * 4 or not numbers:
+            continue
+        if len(header) == 1 and numbers < len(cells) * 0.9:
+            continue
+        if best is None or len(header) > best[0]:
+            best = (len(header), divider)
+    return best[1] if best else None
+
+
+def read(path: Path) -> Reading:
+    """The table's rows. Raises ImportFailed where it has no rows of numbers."""
+    with Opened(path) as opened:
+        sample = [words for _, words in islice(lines(opened, Remarks()), _SAMPLE_LINES)]
+    sample = [words for words in sample if not words.lstrip().startswith("#")] or sample
+    divider = divider_of(sample)
+    if divider is None:
+        raise ImportFailed(
+            f"{path} is no table of numbers",
+            why="No divider gives its first lines the same number of cells with numbers in them",
+            action="Give a CSV or TSV file with a header",
+        )
+    remarks = Remarks()
+    return Reading(FORMAT, path, name_for(path), lambda: _rows(path, divider, remarks), remarks=remarks)
+
+
+def _rows(path: Path, divider: str, remarks: Remarks) -> Iterator[Row]:
+    header: list[str] | None = None
+    with Opened(path) as opened:
+        numbered = _Numbered(words for words in _uncommented(opened, remarks))
+        reader = csv.reader(_ready(numbered, divider), delimiter=divider, skipinitialspace=True)
+        csv.field_size_limit(_FIELD_LIMIT)
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                remarks.leave_out(f"line {numbered.line}", f"no row of a table: {error}")
+                continue
+            if not cells:
+                continue
+            if header is None:
+                header = _header(cells, path)
+                if header is not None:
+                    continue
+                header = [f"column_{place}" for place in range(1, len(cells) + 1)]
+                if len(header) == 1:
+                    header = ["loss"]
+            elif [cell.strip() for cell in cells] == header:
+                # A logger that starts again on the same file writes its header again.
+                continue
+            row = _row(cells, header, divider)
+            if row is None or len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
+                remarks.leave_out(
+                    f"line {numbered.line}",
+                    f"{len(cells)} cells where the header has {len(header)}" if row else "no number in it",
+                )
+            else:
+                yield row
+
+
+class _Numbered:
+    """Lines passed on, with the number of the last one."""
+
+    def __init__(self, source: Iterable[tuple[int, str]]) -> None:
+        self._source = iter(source)
+        self.line = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for self.line, words in self._source:
+            yield words
+
+
+def _uncommented(opened: Opened, remarks: Remarks) -> Iterator[tuple[int, str]]:
+    return ((place, words) for place, words in lines(opened, remarks) if not words.lstrip().startswith("#"))
+
+
+def _ready(source: Iterable[str], divider: str) -> Iterator[str]:
+    """For columns divided by blanks: however many blanks divide once."""
+    if divider != " ":
+        return iter(source)
+    return (" ".join(words.split()) for words in source)
+
+
+def _header(cells: list[str], path: Path) -> list[str] | None:
+    if any(number(cell) is not None for cell in cells):
+        return None
+    header = [cell.strip()[:NAME_LIMIT] for cell in cells[: limits.COLUMNS]]
+    tag = _TAG.search(path.name)
+    if [name.casefold() for name in header] == ["wall time", "step", "value"]:
+        header = ["wall_time", "step", tag["tag"] if tag else "value"]
+    return header
+
+
+def _row(cells: list[str], header: list[str], divider: str) -> Row | None:
+    values: dict[str, Value] = {}
+    has_number = False
+    for name, cell in zip(header, cells, strict=False):
+        words = cell.strip()
+        if not words or _INDEX.fullmatch(name):
+            continue
+        found = number(_decimal(words, divider))
+        if found is not None:
+            values[name] = found
+            has_number = True
+        elif words.casefold() not in ABSENT and len(words) <= TEXT_LIMIT:
+            values[name] = words
+    return Row(values) if has_number else None
+
+
+def _decimal(words: str, divider: str) -> str:
+    return words.replace(",", ".") if divider == ";" and _COMMA_DECIMAL.fullmatch(words.strip()) else words
