@@ -9,17 +9,22 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 
-from stepline.journal import Record
+from stepline.journal import Heartbeat, Record, Update
+
+STEP_COLUMNS = ("task_id", "sequence", "run_id", "kind", "step", "epoch", "time", "metric_set_id", "metrics")
+LOG_COLUMNS = (*STEP_COLUMNS, "texts", "message", "details")
 
 ROW_BYTES = 40
 """What a row takes beside its metrics and texts: key, run, kind, step, epoch, time."""
+
+Row = tuple[Any, ...]
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -27,22 +32,6 @@ _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 @lru_cache(maxsize=4096)
 def packer(count: int) -> struct.Struct:
     return struct.Struct(f"<{count}d")
-
-
-def split(metrics: dict[str, float | str]) -> tuple[tuple[str, ...], bytes | None, str | None]:
-    """(names of the numbers, their blob, JSON of the texts) of a record's metrics."""
-    names = tuple(metrics)
-    try:
-        return names, packer(len(names)).pack(*metrics.values()), None
-    except struct.error:
-        numbers = {name: float(value) for name, value in metrics.items() if not isinstance(value, str)}
-        texts = {name: value for name, value in metrics.items() if isinstance(value, str)}
-        blob = packer(len(numbers)).pack(*numbers.values()) if numbers else None
-        return tuple(numbers), blob, _json(texts)
-
-
-def details_text(details: dict[str, Any]) -> str | None:
-    return _json(details) if details else None
 
 
 @dataclass(slots=True)
@@ -57,61 +46,128 @@ class SeriesNews:
     lowest: float = math.inf
     highest: float = -math.inf
 
+    def after(self, known: SeriesNews) -> SeriesNews:
+        """Both together. A series that has numbers is a series of numbers: its texts are not counted."""
+        if self.kind != known.kind:
+            return self if self.kind == "number" else known
+        newer = self if self.last_sequence >= known.last_sequence else known
+        return SeriesNews(
+            self.kind,
+            self.count + known.count,
+            newer.last_value,
+            newer.last_step,
+            newer.last_sequence,
+            min(self.lowest, known.lowest),
+            max(self.highest, known.highest),
+        )
 
-class SeriesBatch:
-    """Gathers the series' news of a batch: numbers by metric set, a few numpy calls each, not one a value."""
 
-    def __init__(self) -> None:
-        self._blobs: dict[tuple[str, ...], list[bytes]] = {}
-        self._last: dict[tuple[str, ...], tuple[int, int | None]] = {}
-        self._texts: list[tuple[int, Record]] = []
+@dataclass(slots=True)
+class _Group:
+    """The rows of a batch that share a metric set."""
 
-    def add(self, names: tuple[str, ...], blob: bytes, sequence: int, step: int | None) -> None:
-        blobs = self._blobs.get(names)
-        if blobs is None:
-            blobs = self._blobs[names] = []
-        blobs.append(blob)
-        self._last[names] = (sequence, step)
+    set_id: int
+    pack: Callable[..., bytes]
+    rows: list[Row] = field(default_factory=list)
 
-    def add_texts(self, sequence: int, record: Record) -> None:
-        self._texts.append((sequence, record))
 
-    def news(self) -> dict[str, SeriesNews]:
+@dataclass(slots=True)
+class Batch:
+    """A run's entries, packed."""
+
+    first: int
+    """Sequence of the first record."""
+    records: list[Record] = field(default_factory=list)
+    parts: list[tuple[bool, list[Row]]] = field(default_factory=list)
+    """Rows in order, cut where they change between STEP_COLUMNS (False) and LOG_COLUMNS (True)."""
+    marks: list[tuple[int, Record]] = field(default_factory=list)
+    """Records that are no steps, with their sequences."""
+    learned: list[Heartbeat | Update] = field(default_factory=list)
+    bytes: int = 0
+    _groups: dict[tuple[str, ...], _Group] = field(default_factory=dict)
+    _texts: list[tuple[int, Record]] = field(default_factory=list)
+
+    def series(self) -> dict[str, SeriesNews]:
+        """What is new of each series: a few numpy calls a metric set, not one a value."""
         found: dict[str, SeriesNews] = {}
-        for names, blobs in self._blobs.items():
-            values = np.frombuffer(b"".join(blobs), "<f8").reshape(len(blobs), len(names))
-            sequence, step = self._last[names]
+        for names, group in self._groups.items():
+            values = np.frombuffer(b"".join([row[8] for row in group.rows]), "<f8").reshape(-1, len(names))
+            last = group.rows[-1]
             finite = np.isfinite(values)
             lowest = np.where(finite, values, np.inf).min(axis=0).tolist()
             highest = np.where(finite, values, -np.inf).max(axis=0).tolist()
-            for name, last, low, high in zip(names, values[-1].tolist(), lowest, highest, strict=True):
-                _merge(found, name, SeriesNews("number", len(blobs), last, step, sequence, low, high))
+            for name, value, low, high in zip(names, values[-1].tolist(), lowest, highest, strict=True):
+                news = SeriesNews("number", len(values), value, last[4], last[1], low, high)
+                found[name] = news.after(found[name]) if name in found else news
         for sequence, record in self._texts:
-            for name, value in record.metrics.items():
-                if isinstance(value, str):
-                    _merge(found, name, SeriesNews("text", 1, value, record.step, sequence))
+            for name, text in record.metrics.items():
+                if isinstance(text, str):
+                    news = SeriesNews("text", 1, text, record.step, sequence)
+                    found[name] = news.after(found[name]) if name in found else news
         return found
 
 
-def _merge(found: dict[str, SeriesNews], name: str, news: SeriesNews) -> None:
-    before = found.get(name)
-    found[name] = news if before is None else merged(before, news)
+def pack(
+    entries: Sequence[Record | Heartbeat | Update],
+    task_id: int,
+    run_id: int,
+    first: int,
+    set_id: Callable[[tuple[str, ...]], int],
+) -> Batch:
+    """Pack a run's entries; `set_id` gives the id of a metric set, known or new."""
+    batch = Batch(first)
+    records, parts, marks, groups = batch.records, batch.parts, batch.marks, batch._groups
+    rows: list[Row] = []
+    rows_full: bool | None = None
+    sequence = first
+    for entry in entries:
+        if entry.__class__ is not Record:
+            batch.learned.append(entry)
+            continue
+        record: Record = entry  # type: ignore[assignment]
+        metrics = record.metrics
+        blob = number = texts = group = details = None
+        if metrics:
+            names = tuple(metrics)
+            group = groups.get(names)
+            try:
+                blob = group.pack(*metrics.values()) if group else packer(len(names)).pack(*metrics.values())
+            except struct.error:
+                names, blob, texts = _split(metrics)
+                group = groups.get(names)
+                batch._texts.append((sequence, record))
+                batch.bytes += len(texts)
+            if blob is not None:
+                if group is None:
+                    group = groups[names] = _Group(set_id(names), packer(len(names)).pack)
+                number = group.set_id
+        if record.details:
+            details = _json(record.details)
+            batch.bytes += len(details)
+        full = bool(texts or details or record.message is not None)
+        if full is not rows_full:
+            rows, rows_full = [], full
+            parts.append((full, rows))
+        row: Row = (task_id, sequence, run_id, record.kind, record.step, record.epoch, record.time, number, blob)
+        if group is not None:
+            group.rows.append(row)
+        if full:
+            row = (*row, texts, record.message, details)
+            batch.bytes += len(record.message or "")
+        rows.append(row)
+        records.append(record)
+        if record.kind != "step":
+            marks.append((sequence, record))
+        sequence += 1
+    batch.bytes += len(records) * ROW_BYTES + sum(len(group.rows) * 8 * len(names) for names, group in groups.items())
+    return batch
 
 
-def merged(one: SeriesNews, other: SeriesNews) -> SeriesNews:
-    """Both together. A series that has numbers is a series of numbers: its texts are not counted."""
-    if one.kind != other.kind:
-        return one if one.kind == "number" else other
-    newer = other if other.last_sequence >= one.last_sequence else one
-    return SeriesNews(
-        one.kind,
-        one.count + other.count,
-        newer.last_value,
-        newer.last_step,
-        newer.last_sequence,
-        min(one.lowest, other.lowest),
-        max(one.highest, other.highest),
-    )
+def _split(metrics: dict[str, float | str]) -> tuple[tuple[str, ...], bytes | None, str]:
+    """(names of the numbers, their blob, JSON of the texts) where there are texts among the metrics."""
+    numbers = {name: float(value) for name, value in metrics.items() if not isinstance(value, str)}
+    texts = {name: value for name, value in metrics.items() if isinstance(value, str)}
+    return tuple(numbers), packer(len(numbers)).pack(*numbers.values()) if numbers else None, _json(texts)
 
 
 def names_text(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""All that is SQLite's own: opening, pragmas, versions, connections, bulk inserts, error codes.
+"""All that is SQLite's own: opening, pragmas, versions, connections, error codes.
 
 The rest of the package speaks peewee and no dialect, so that another database needs another module like this one.
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -129,27 +129,6 @@ def set_version(database: Database, version: int) -> None:
 
 def page_bytes(database: Database) -> int:
     return int(database.execute_sql("PRAGMA page_size").fetchone()[0])
-
-
-def insert_rows(
-    database: Database,
-    model: type[peewee.Model],
-    columns: Sequence[str],
-    rows: Iterable[Sequence[Any]],
-    *,
-    replace: bool = False,
-) -> None:
-    """Insert tuples in the order of `columns`, as they are: peewee's insert_many builds a node a value, 40 µs a row.
-
-    `replace`: a row with the same primary key gives way.
-    """
-    names = ", ".join(f'"{name}"' for name in columns)
-    marks = ", ".join("?" * len(columns))
-    verb = "INSERT OR REPLACE" if replace else "INSERT"
-    sql = f'{verb} INTO "{model._meta.table_name}" ({names}) VALUES ({marks})'
-    connection = database.connection()
-    with translated(database.path):
-        connection.executemany(sql, rows)
 
 
 def fetch(database: Database, query: Any) -> Iterator[list[tuple[Any, ...]]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from stepline.errors import DatabaseNewer, StoreError, TaskAmbiguous, TaskNotFound
 from stepline.journal import Header, Heartbeat, Process, Record, Update
-from stepline.store import migrations, reading, sqlite, writing
+from stepline.store import migrations, reading, sqlite, statements, writing
 from stepline.store.models import ChangeModel, CheckpointModel, RunModel, SeriesModel, SettingModel, TaskModel
 from stepline.store.naming import Named, display_names
 from stepline.store.rows import LIVE, CheckpointRow, Columns, LogEntry, MetricRow, RunRow, TaskRow
@@ -133,7 +133,8 @@ class Store:
 
     def version(self) -> int:
         """A number that grows with every change of a task, a run or a record, by whatever process."""
-        return int(ChangeModel.select(ChangeModel.count).scalar(self._database))
+        ((count,),) = statements.select(self._database, ChangeModel, ("count",), id=1)
+        return int(count)
 
     def tasks(self) -> list[TaskRow]:
         """All tasks, the one that changed last first. Costs what changed since the last call, not what there is."""
@@ -190,8 +191,8 @@ class Store:
 
     def position(self, run_id: str) -> int | None:
         """Bytes of its journal that were taken in; None for a run that is not known."""
-        found = RunModel.select(RunModel.position).where(RunModel.uid == run_id).scalar(self._database)
-        return None if found is None else int(found)
+        found = statements.select(self._database, RunModel, ("position",), uid=run_id)
+        return int(found[0][0]) if found else None
 
     def positions(self) -> dict[str, tuple[int, bool]]:
         """Of every run: (position, whether it told its end itself)."""
@@ -220,11 +221,10 @@ class Store:
 
     def next_sequence(self, task_id: str) -> int:
         """The cursor: the sequence that the task's next record will have. Raises TaskNotFound."""
-        query = TaskModel.select(TaskModel.next_sequence).where(TaskModel.uid == task_id)
-        found = query.scalar(self._database)
-        if found is None:
+        found = statements.select(self._database, TaskModel, ("next_sequence",), uid=task_id)
+        if not found:
             raise _not_found(task_id)
-        return int(found)
+        return int(found[0][0])
 
     def columns(self, task_id: str, metric: str, first: int = 0, last: int | None = None) -> Columns:
         """One series, first <= sequence < last (None: to the end); empty where there is none. Raises TaskNotFound."""
