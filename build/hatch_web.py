@@ -16,10 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-try:
-    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-except ModuleNotFoundError:  # `make page` on a machine where only Python and npm are there yet
-    BuildHookInterface = object
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PAGE = Path("backend/stepline/web_dist")
 SOURCE_FOLDERS = ("src", "public")
@@ -81,7 +78,7 @@ def call(command: list[str], folder: Path) -> None:
         raise PageError(f"The page cannot be built: `{words}` in web/ failed; its own words stand above.")
 
 
-class PageHook(BuildHookInterface):  # type: ignore[type-arg,misc]
+class PageHook(BuildHookInterface):  # type: ignore[type-arg]
     """hatchling's door: the built page goes into the package although git ignores it."""
 
     PLUGIN_NAME = "custom"

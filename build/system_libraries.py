@@ -79,7 +79,7 @@ def command(packages: Iterable[str]) -> list[str]:
 
 
 def install(lines: list[str]) -> list[str]:
-    """Install by apt, as root. A package that fails alone does not keep the others away. Returns what is missing still."""
+    """Install by apt, as root. One that fails does not keep the others away. Returns what is missing still."""
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     print(f"Installing system libraries by apt: {', '.join(line.split()[0] for line in lines)}", flush=True)
     subprocess.run(["apt-get", "update", "-qq"], env=quiet, check=False)
@@ -94,16 +94,16 @@ def main(arguments: list[str]) -> int:
     if sys.platform != "linux":
         return 0
     if not (shutil.which("apt-get") and shutil.which("dpkg-query")):
-        print("Not a Debian or Ubuntu: where the window does not open, install your system's packages of: "
-          + ", ".join(line.split()[0] for line in wanted()))  # fmt: skip
+        names = ", ".join(line.split()[0] for line in wanted())
+        print(f"Not a Debian or Ubuntu: where the window does not open, install your system's packages of: {names}")
         return 0
     lines = missing(wanted(), installed())
     if lines and os.geteuid() == 0 and "--print" not in arguments:
         lines = install(lines)
     if lines:
-        print("System libraries are missing; without them the page opens in the browser instead of a window, and some\n"
-              "tests are skipped. To install them:\n  "
-          + " ".join([*([] if os.geteuid() == 0 else ["sudo"]), shlex.join(command(choose(lines, known)))]))  # fmt: skip
+        sudo = "" if os.geteuid() == 0 else "sudo "
+        print("System libraries are missing: without them the page opens in the browser instead of a window, and tests")
+        print(f"that need them are skipped. To install them:\n  {sudo}{shlex.join(command(choose(lines, known)))}")
     elif "--print" in arguments:
         print("No system library is missing.")
     return 0

@@ -46,7 +46,7 @@ class DemoTraining:
     def __init__(self, home: Path, *, max_steps: int | None = None, secs_per_step: float = 0.0) -> None:
         """`max_steps`: steps of each run, at least 2. `secs_per_step`: no step takes less."""
         self.total_steps = max_steps or TOTAL_STEPS
-        self.interrupted_at = min(INTERRUPTED_AT, max(1, self.total_steps // 2))
+        self.interrupted_at = INTERRUPTED_AT if self.total_steps > INTERRUPTED_AT else self.total_steps // 2
         self.secs_per_step = secs_per_step
         self.home = home
         self.progress = Progress(total_steps=self.total_steps)
@@ -66,14 +66,28 @@ class DemoTraining:
             self._train(number, learning_rate, last_step, output)
 
     def _train(self, number: int, learning_rate: float, last_step: int, output: Path) -> None:
+        # One GPU is plenty; with several the Trainer would copy this small model to each, every step.
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
         import torch
-        from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments, set_seed
+        from transformers import (
+            GPT2Config,
+            GPT2LMHeadModel,
+            PrinterCallback,
+            Trainer,
+            TrainerCallback,
+            TrainingArguments,
+            set_seed,
+        )
+        from transformers.utils import logging
 
         from stepline import SteplineCallback
 
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
         demo = self
 
-        class Steps(TrainerCallback):  # type: ignore[misc]
+        class Steps(TrainerCallback):
             """Tells where it stands, keeps the pace, and stops where the run is to be interrupted."""
 
             began = 0.0
@@ -86,10 +100,9 @@ class DemoTraining:
                 if demo.stopping.is_set() or last_step <= state.global_step < state.max_steps:
                     control.should_training_stop = True
 
-            def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
-                demo.progress = Progress(
-                    number, state.global_step, demo.total_steps, logs.get("loss", demo.progress.loss)
-                )
+            def on_log(self, args: Any, state: Any, control: Any, **known: Any) -> None:
+                loss = known["logs"].get("loss", demo.progress.loss)
+                demo.progress = Progress(number, state.global_step, demo.total_steps, loss)
 
         set_seed(number)
         # One thread less than there are cores: the window and the server run in this process too.
@@ -106,7 +119,7 @@ class DemoTraining:
                 eos_token_id=0,
             )
         )
-        Trainer(
+        trainer = Trainer(
             model=model,
             args=TrainingArguments(
                 output_dir=str(output),
@@ -130,7 +143,9 @@ class DemoTraining:
             train_dataset=[{"input_ids": window, "labels": window} for window in data.training],
             eval_dataset=[{"input_ids": window, "labels": window} for window in data.held_out],
             callbacks=[SteplineCallback(home=self.home), Steps()],
-        ).train()
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
 
 
 def new_folder(parent: Path) -> Path:

@@ -1,0 +1,70 @@
+"""Where the window stood last and how large it was, kept in the store's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+SETTING = "window"
+MINIMUM = (420, 480)
+
+
+class Screen(NamedTuple):
+    """A screen's rectangle, in the desktop's pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Size and place in the desktop's pixels; `x` and `y` are None until the person or the desktop has placed it."""
+
+    width: int = 1280
+    height: int = 860
+    x: int | None = None
+    y: int | None = None
+    maximized: bool = False
+
+    def to_setting(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def from_setting(value: Any) -> Place:
+    """The place that the store holds; the standard one where it holds none, or one of another form."""
+    if not isinstance(value, dict):
+        return Place()
+    known = {name: value.get(name) for name in ("width", "height", "x", "y")}
+    if any(isinstance(number, bool) or not isinstance(number, int | None) for number in known.values()):
+        return Place()
+    width, height = known["width"], known["height"]
+    if width is None or height is None:
+        return Place()
+    return Place(width, height, known["x"], known["y"], value.get("maximized") is True)
+
+
+def fit(place: Place, screens: Iterable[Screen]) -> Place:
+    """A place that can be seen and moved on one of `screens`: a screen may be gone, or smaller than it was.
+
+    The window keeps its place where its title's middle is on a screen; else the desktop chooses.
+    """
+    every = list(screens)
+    if not every:
+        return place
+    home = next((screen for screen in every if _holds_title(screen, place)), None)
+    screen = home or every[0]
+    width = max(MINIMUM[0], min(place.width, screen.width))
+    height = max(MINIMUM[1], min(place.height, screen.height))
+    if home is None:
+        return Place(width, height, None, None, place.maximized)
+    return Place(width, height, place.x, place.y, place.maximized)
+
+
+def _holds_title(screen: Screen, place: Place) -> bool:
+    if place.x is None or place.y is None:
+        return False
+    middle = place.x + place.width // 2
+    return screen.x <= middle < screen.x + screen.width and screen.y <= place.y < screen.y + screen.height - 40

@@ -1,0 +1,122 @@
+"""Whether a window can open on this machine, and what Qt must know before it is loaded.
+
+Asked before pywebview is: a missing library or an unreachable display makes Qt abort the whole process, and with it a
+training that runs there. Qt's own message then names `libxcb-cursor0` whatever is missing; here the loader's own words
+are kept.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import importlib.util
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from stepline.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+INSTALL_PACKAGES = "Install it: pip install 'stepline[desktop]'"
+INSTALL_LIBRARIES = (
+    "Install the window's libraries, on Debian or Ubuntu: apt-get install libgl1 libegl1 libnss3 libxcb-cursor0 "
+    "libxcb-icccm4 libxcb-keysyms1 libxkbcommon-x11-0 libxcomposite1 libxdamage1 libxrandr2 libxtst6 libxkbfile1"
+)
+
+
+def has_display() -> bool:
+    """Whether a person could look at a window or a browser here. Only Linux can be without."""
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def prepare() -> None:
+    """Make ready for a window and load its libraries. Raises Unavailable where no window can open; loads Qt if one can.
+
+    To be called in the main thread, before anything else loads Qt.
+    """
+    if importlib.util.find_spec("webview") is None:
+        raise Unavailable("No window can open", why="pywebview is not installed", action=INSTALL_PACKAGES)
+    if sys.platform != "linux":
+        return
+    if "QT_QPA_PLATFORM" not in os.environ and not has_display():
+        raise Unavailable(
+            "No window can open",
+            why="There is no display: neither DISPLAY nor WAYLAND_DISPLAY is set",
+            action="Open the address in a browser; on another machine, forward its port: ssh -L PORT:127.0.0.1:PORT",
+        )
+    _set_environment()
+    _load_qt()
+    if os.environ.get("QT_QPA_PLATFORM", "xcb").startswith("xcb") and not os.environ.get("WAYLAND_DISPLAY"):
+        _reach_display()
+
+
+def clear() -> None:
+    """After the window: Qt may speak while Python ends, when no handler of ours must be called any more."""
+    if sys.platform == "linux":
+        from qtpy import QtCore
+
+        QtCore.qInstallMessageHandler(None)
+
+
+def _set_environment() -> None:
+    """Chromium refuses to run as root in its sandbox. It draws on the CPU: the GPU's memory belongs to the training."""
+    if os.geteuid() == 0:
+        os.environ.setdefault("QTWEBENGINE_DISABLE_SANDBOX", "1")
+    wanted = ["--disable-gpu", "--disable-3d-apis", "--log-level=3"]
+    flags = os.environ.get("QTWEBENGINE_CHROMIUM_FLAGS", "").split()
+    os.environ["QTWEBENGINE_CHROMIUM_FLAGS"] = " ".join([*flags, *(flag for flag in wanted if flag not in flags)])
+    os.environ.setdefault("QT_QUICK_BACKEND", "software")
+    os.environ.setdefault("QT_XCB_GL_INTEGRATION", "none")
+    os.environ.setdefault("PYWEBVIEW_GUI", "qt")  # else pywebview tries GTK first, where that is installed
+
+
+def _load_qt() -> None:
+    try:
+        from qtpy import QtCore, QtWebEngineWidgets  # noqa: F401
+    except ImportError as error:
+        missing = importlib.util.find_spec("PySide6") is None and importlib.util.find_spec("PyQt6") is None
+        raise Unavailable(
+            "No window can open",
+            why="Qt is not installed" if missing else f"Qt cannot be loaded ({error})",
+            action=INSTALL_PACKAGES if missing else INSTALL_LIBRARIES,
+        ) from error
+    QtCore.qInstallMessageHandler(_note)
+    # The plugin that speaks to the display is loaded late, and Qt aborts where it cannot be.
+    plugins = Path(QtCore.QLibraryInfo.path(QtCore.QLibraryInfo.LibraryPath.PluginsPath))
+    plugin = plugins / "platforms" / "libqxcb.so"
+    if plugin.is_file() and not os.environ.get("WAYLAND_DISPLAY"):
+        try:
+            ctypes.CDLL(str(plugin))
+        except OSError as error:
+            raise Unavailable(
+                "No window can open", why=f"A library of the window is missing ({error})", action=INSTALL_LIBRARIES
+            ) from error
+
+
+def _note(kind: Any, context: Any, message: str) -> None:
+    """Qt writes a dozen lines on Vulkan, OpenGL and D-Bus to standard error that no one can act on."""
+    log.debug("Qt: %s", message)
+
+
+def _reach_display() -> None:
+    """Connect to the X server once, as Qt will: Qt aborts where it cannot."""
+    name = ctypes.util.find_library("xcb")
+    if name is None:
+        return
+    xcb = ctypes.CDLL(name)
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    xcb.xcb_connection_has_error.argtypes = [ctypes.c_void_p]
+    xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
+    connection = xcb.xcb_connect(None, None)
+    failed = xcb.xcb_connection_has_error(connection)
+    xcb.xcb_disconnect(connection)
+    if failed:
+        display = os.environ.get("DISPLAY", "")
+        raise Unavailable(
+            "No window can open",
+            why=f"The display {display} does not answer",
+            action="Check DISPLAY and the right to use it (xhost, XAUTHORITY), or open the address in a browser",
+        )

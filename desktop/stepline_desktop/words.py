@@ -1,0 +1,30 @@
+"""What the window itself says, outside the page, in the page's languages."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+
+class Words(NamedTuple):
+    close_title: str
+    close_question: str
+
+
+ENGLISH = Words(
+    close_title="A training is running",
+    close_question="It runs in this program. Closing the window stops it after its current step; what it logged is kept. "
+    "Close?",
+)
+CHINESE = Words(
+    close_title="训练正在运行",
+    close_question="训练在本程序中运行。关闭窗口会在当前这一步完成后停止训练，已记录的内容都会保留。要关闭吗？",
+)
+
+
+def words(language: Any) -> Words:
+    """In the language set in the page ("zh" or "en"), else the system's."""
+    if language not in ("zh", "en"):
+        spoken = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+        language = "zh" if spoken.startswith("zh") else "en"
+    return CHINESE if language == "zh" else ENGLISH
