@@ -122,9 +122,9 @@ def pack(
     sequence = first
     for entry in entries:
         if entry.__class__ is not Record:
-            batch.learned.append(entry)
+            batch.learned.append(entry)  # type: ignore[arg-type]
             continue
-        record: Record = entry  # type: ignore[assignment]
+        record: Record = entry
         metrics = record.metrics
         blob = number = texts = group = details = None
         if metrics:
