@@ -104,3 +104,13 @@ class Unavailable(SteplineError):
 class ImportFailed(SteplineError):
     code = "import"
     http_status = 422
+
+
+def error_of(code: str) -> type[SteplineError]:
+    """The type that bears `code`; SteplineError for one that this version does not know."""
+    found = [SteplineError]
+    for kind in found:
+        if kind.code == code:
+            return kind
+        found += kind.__subclasses__()
+    return SteplineError

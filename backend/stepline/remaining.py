@@ -39,11 +39,16 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Where a run ends, and every how many steps it evaluates and saves (None: not known, or never)."""
+    """Where a run ends, and every how many steps it evaluates and saves (None: not known, or never).
+
+    `evaluation_secs` and `save_secs` are what one took that lies further back than the recent records.
+    """
 
     total_steps: int
     evaluation_steps: float | None = None
     save_steps: float | None = None
+    evaluation_secs: float | None = None
+    save_secs: float | None = None
 
 
 @dataclass(slots=True)
@@ -72,9 +77,14 @@ def remaining_secs(marks: Sequence[Mark], step: int, schedule: Schedule) -> tupl
     middle, least, most = _pace(steps, secs)
     left = max(0, schedule.total_steps - step)
     low, high = left * least, left * most
-    for kind, every in (("evaluation", schedule.evaluation_steps), ("checkpoint", schedule.save_steps)):
+    for kind, every, once in (
+        ("evaluation", schedule.evaluation_steps, schedule.evaluation_secs),
+        ("checkpoint", schedule.save_steps, schedule.save_secs),
+    ):
         coming = _coming(step, schedule.total_steps, every, at_end=kind == "checkpoint")
         costs = _costs(pairs, kind, middle)
+        if not costs.size and _is_span(once):
+            costs = np.array([once])
         if coming and costs.size:
             low += coming * float(np.quantile(costs, 0.25))
             high += coming * float(np.quantile(costs, 0.75)) * (1 + LEAST_SPREAD)

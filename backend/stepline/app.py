@@ -1,0 +1,231 @@
+"""One running Stepline on a home: the writer's lock, ingest, what is live, and the server.
+
+The first on a home writes it. Any further one reads the same database beside it, serves its own page, hands on what
+would write, and takes over within a second when the writer ends, however it ends: the lock is the operating system's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from stepline import facts, kernels
+from stepline.diagnosis import Diagnosis
+from stepline.errors import Refused, SteplineError, StoreError, Unavailable, error_of
+from stepline.home import Home
+from stepline.ingest import Ingest
+from stepline.live import Live, Source
+from stepline.server import Server
+from stepline.server.forwarding import TIMEOUT_SECS
+from stepline.store import Store
+from stepline.wire import TaskDetail
+from stepline.writer import Address, WriterLock, publish_address, read_address, withdraw_address
+
+log = logging.getLogger(__name__)
+
+TAKE_OVER_SECS = 0.3
+"""How often a reader tries the lock: one system call."""
+PATIENCE_SECS = 30.0
+"""How long to wait for another process that has the lock but does not answer yet: it is starting, or a command."""
+
+
+class App:
+    """`start` it, open `url`, `stop` it. Raises AddressInUse and UsageError when made, HomeError and StoreError on start."""
+
+    def __init__(self, home: Home, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.home = home
+        self.on_focus: Callable[[], None] | None = None
+        """Called, in a request's thread, when a second start asks for this one's window."""
+        self._lock = WriterLock(home)
+        self._store: Store | None = None
+        self._left_stores: list[Store] = []
+        self._ingest: Ingest | None = None
+        self._diagnosis: Diagnosis | None = None
+        self._ending = threading.Event()
+        self._watch: threading.Thread | None = None
+        self.live = Live(Source(lambda: self.store, self.detail, lambda: self.is_writer))
+        self._server = Server(self, host=host, port=port)
+
+    @property
+    def url(self) -> str:
+        """The page's address, with its token."""
+        return self._server.url
+
+    @property
+    def address(self) -> str:
+        return self._server.address
+
+    @property
+    def token(self) -> str:
+        return self._server.token
+
+    @property
+    def store(self) -> Store:
+        if self._store is None:
+            raise Unavailable("This Stepline is not running", action="Start it first")
+        return self._store
+
+    @property
+    def is_writer(self) -> bool:
+        return self._ingest is not None
+
+    def start(self) -> None:
+        """Serve, and write the home or read beside its writer. What was begun is undone where this raises."""
+        try:
+            kernels.prepare(self.home.kernels_cache)
+            if self._lock.acquire():
+                self._write()
+            else:
+                self._store = _open_beside(self.home)
+                self._diagnosis = Diagnosis(self._store)
+                self._watch = threading.Thread(target=self._wait_for_lock, name="stepline-take-over", daemon=True)
+            self.live.start()
+            self._server.start()
+            if self._watch is not None:
+                self._watch.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End everything in order, clients first; no thread, port or lock is left. Safe to call twice."""
+        self._ending.set()
+        if self._watch is not None and self._watch.is_alive():
+            self._watch.join()
+        if self._lock.held:
+            withdraw_address(self.home)
+        self.live.stop()
+        self._server.stop()
+        if self._ingest is not None:
+            self._ingest.stop()
+        for store in (*self._left_stores, *([self._store] if self._store is not None else [])):
+            store.close()
+        self._lock.release()
+
+    def detail(self, task_id: str) -> TaskDetail:
+        """All that is known of a task but its samples. Raises TaskNotFound."""
+        return facts.detail(self.store, task_id, diagnosis=self._diagnosis, journals=self.home.journals)
+
+    def take_in(self, paths: Sequence[Path] = ()) -> list[str]:
+        """Take in all that lies in the home, and the journals at these paths; ids of the tasks that these belong to."""
+        if self._ingest is None:
+            raise Unavailable("This Stepline reads beside the writer", action="Ask the writer")
+        return _take_in(self._ingest, paths)
+
+    def notes(self) -> list[str]:
+        """What a person should know: journals that were refused, lines that were left out, a database that was moved."""
+        return [] if self._ingest is None else list(self._ingest.notes)
+
+    def focus(self) -> None:
+        if self.on_focus is not None:
+            self.on_focus()
+
+    def writer_address(self) -> Address | None:
+        return read_address(self.home)
+
+    def _write(self) -> None:
+        """Become the writer; the lock is held."""
+        store = Store.open(self.home.database, writable=True)
+        if self._store is not None:
+            # Requests may be reading from it; it is closed at the end.
+            self._left_stores.append(self._store)
+        self._store, self._diagnosis = store, Diagnosis(store)
+        ingest = Ingest(self.home, store)
+        ingest.on_change = lambda tasks: self.live.nudge()
+        ingest.start()
+        self._ingest = ingest
+        publish_address(self.home, self._server.address, self._server.token)
+
+    def _wait_for_lock(self) -> None:
+        while not self._ending.wait(TAKE_OVER_SECS):
+            try:
+                if self._lock.acquire():
+                    self._write()
+                    self.live.nudge()
+                    return
+            except SteplineError as error:
+                log.error("This Stepline could not take over as the writer: %s", error)
+                self._lock.release()
+
+
+@contextmanager
+def take_in(home: Home, paths: Sequence[str | Path] = ()) -> Iterator[Store]:
+    """Take in all that lies in the home, and the journals at `paths`; then the store, to read from.
+
+    Where another process writes the home it is asked to do so, and the answer awaited. The lock is held for the taking in
+    alone: a long export or a notebook keeps nobody from writing. Raises HomeError, StoreError, and JournalError for one
+    of `paths` that is no journal.
+    """
+    places = [Path(path).absolute() for path in paths]
+    lock = WriterLock(home)
+    ends = time.monotonic() + PATIENCE_SECS
+    while True:
+        if lock.acquire():
+            try:
+                with contextlib.closing(Store.open(home.database, writable=True)) as store:
+                    _take_in(Ingest(home, store), places)
+            finally:
+                lock.release()
+            break
+        if _asked(home, places):
+            break
+        if time.monotonic() > ends:
+            raise Unavailable(
+                "Another process writes this home and does not answer",
+                why=f"It holds {home.lock} for {PATIENCE_SECS:g} seconds already",
+                action="End it, or try again later",
+            )
+        time.sleep(0.05)
+    with contextlib.closing(_open_beside(home)) as store:
+        yield store
+
+
+def _take_in(ingest: Ingest, paths: Sequence[Path]) -> list[str]:
+    ingest.take_in_all()
+    return [ingest.import_journal(path) for path in paths]
+
+
+def _open_beside(home: Home) -> Store:
+    """The store of a home that another process writes; awaited where that one is just making it."""
+    ends = time.monotonic() + PATIENCE_SECS
+    while True:
+        try:
+            return Store.open(home.database, writable=False)
+        except StoreError as error:
+            if type(error) is not StoreError or time.monotonic() > ends:
+                raise
+            time.sleep(0.05)
+
+
+def _asked(home: Home, paths: Sequence[Path]) -> bool:
+    """Whether the writer was there to take in for us. Raises what it says was wrong."""
+    writer = read_address(home)
+    if writer is None:
+        return False
+    place = urlsplit(writer.address)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=TIMEOUT_SECS)
+    try:
+        body = json.dumps({"paths": [str(path) for path in paths]})
+        headers = {"Authorization": f"Bearer {writer.token}", "Content-Type": "application/json"}
+        connection.request("POST", "/api/take-in", body, headers)
+        answer = connection.getresponse()
+        said = json.loads(answer.read())
+    except (OSError, http.client.HTTPException, ValueError):
+        return False
+    finally:
+        connection.close()
+    if answer.status == Refused.http_status:
+        # The address is older than whoever listens there now.
+        return False
+    if answer.status != 200:
+        error = said["error"]
+        raise error_of(error["code"])(error["what"], why=error["why"], action=error["action"], lost=error["lost"])
+    return True

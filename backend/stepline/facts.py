@@ -1,0 +1,312 @@
+"""What the store holds of a task, in the words of the wire: its line in the list, its detail, its log.
+
+Cheap by construction: a task's line is its row, and its detail reads rows of runs, metrics and checkpoints and at most
+RECENT records of one run, however long the history is.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stepline.changes import find_setting, positive_number, setting_changes
+from stepline.diagnosis import Diagnosis
+from stepline.errors import SteplineError
+from stepline.history import DERIVED, derived_names
+from stepline.kernels import Floats
+from stepline.remaining import Mark, Schedule, remaining_secs
+from stepline.store import CheckpointRow, LogEntry, MetricRow, RunRow, Store, TaskRow
+from stepline.store.rows import ENDED, LIVE
+from stepline.wire import (
+    Checkpoint,
+    ErrorBody,
+    Finding,
+    Kind,
+    LogRow,
+    Metric,
+    NonFinite,
+    Number,
+    Run,
+    Task,
+    TaskDetail,
+)
+
+RECENT = 160
+"""Records that the pace is taken from."""
+COMMANDS = ("stop", "save", "evaluate", "log")
+TIMED: tuple[Kind, ...] = ("step", "evaluation", "checkpoint")
+_EVALUATION_SECS = re.compile(r"eval(_.+)?_runtime")
+
+
+def number(value: float) -> Number:
+    """`value` as JSON can carry it."""
+    if math.isfinite(value):
+        return value
+    text: NonFinite = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return text
+
+
+def error_body(error: SteplineError) -> ErrorBody:
+    return {
+        "code": error.code,
+        "what": error.what,
+        "why": error.why,
+        "action": error.action,
+        "lost": error.lost,
+    }
+
+
+def task(row: TaskRow) -> Task:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "status": row.status,
+        "runs": row.runs,
+        "records": row.records,
+        "step": row.step,
+        "total_steps": row.total_steps,
+        "started": row.started,
+        "updated": row.updated,
+        "duration_secs": row.duration_secs,
+        "last_loss": _optional(row.last_loss),
+        "best_loss": _optional(row.best_loss),
+        "best_evaluation": _optional(row.best_evaluation),
+        "bytes": row.bytes,
+        "tags": list(row.tags),
+        "notes": row.notes,
+    }
+
+
+def log_row(entry: LogEntry) -> LogRow:
+    status = entry.details.get("status") if entry.kind == "train_end" else None
+    message = entry.message
+    if message is None and entry.kind == "checkpoint":
+        path = entry.details.get("path")
+        message = path if isinstance(path, str) else None
+    return {
+        "sequence": entry.sequence,
+        "run": entry.run_number,
+        "step": entry.step,
+        "epoch": entry.epoch if entry.epoch is not None and math.isfinite(entry.epoch) else None,
+        "time": entry.time,
+        "kind": entry.kind,
+        "metrics": {name: _value(value) for name, value in entry.metrics.items()},
+        "message": message,
+        "status": status if status in ENDED else None,
+    }
+
+
+def detail(
+    store: Store, task_id: str, *, diagnosis: Diagnosis | None = None, journals: Path | None = None
+) -> TaskDetail:
+    """All that is known of a task but its samples. Raises TaskNotFound.
+
+    `journals` is where the journals of runs lie that take commands; without it no run is said to take any.
+    """
+    # First, so that what is committed while the rest is read stands behind the cursor and comes again.
+    cursor = store.next_sequence(task_id)
+    row = store.task(task_id)
+    runs = store.runs(task_id)
+    metrics = store.metrics(task_id)
+    checkpoints = store.checkpoints(task_id)
+    findings = diagnosis.findings(task_id) if diagnosis is not None else []
+    line = task(row)
+    current = _current(runs)
+    span: tuple[float, float] | None = None
+    logging_steps: int | None = None
+    if current is not None:
+        line["step"] = _step(current)
+        marks = _marks(store, current)
+        logging_steps = _logging_steps(current, marks)
+        if current.status in LIVE and current.total_steps:
+            schedule = _schedule(current, current.total_steps, marks, metrics, checkpoints)
+            span = remaining_secs(marks, _step(current) or 0, schedule)
+    return {
+        "task": line,
+        "runs": [
+            _run(run, before, findings, _controls(store, run, journals))
+            for before, run in zip([None, *runs], runs, strict=False)
+        ],
+        "metrics": _metrics(metrics),
+        "checkpoints": [_checkpoint(each) for each in checkpoints],
+        "findings": findings,
+        "progress": _progress(line),
+        "remaining_secs": span,
+        "logging_steps": logging_steps,
+        "cursor": cursor,
+    }
+
+
+def _optional(value: float | None) -> Number | None:
+    return None if value is None else number(value)
+
+
+def _value(value: float | str) -> Number | str:
+    return value if isinstance(value, str) else number(value)
+
+
+def _run(run: RunRow, before: RunRow | None, findings: Sequence[Finding], controls: list[str]) -> Run:
+    return {
+        "id": run.id,
+        "number": run.number,
+        "status": run.status,
+        "records": run.records,
+        "first_sequence": run.first_sequence,
+        "last_sequence": run.last_sequence,
+        "first_step": run.first_step,
+        "last_step": run.last_step,
+        "total_steps": run.total_steps,
+        "started": run.started,
+        "ended": run.ended,
+        "message": run.message,
+        "changes": setting_changes(before.settings, run.settings) if before is not None else [],
+        "unresponsive": any(finding["rule"] == "stall" and finding["run"] == run.number for finding in findings),
+        "controls": controls,
+    }
+
+
+def _metrics(rows: Sequence[MetricRow]) -> list[Metric]:
+    found: list[Metric] = []
+    derived = derived_names([row.name for row in rows if row.kind == "number"])
+    for row in rows:
+        last = None if row.last_value is None else _value(row.last_value)
+        found.append({"name": row.name, "kind": row.kind, "count": row.count, "last": last, "step": row.last_step})
+        for name in derived:
+            if DERIVED[name].source == row.name:
+                last = number(_derive(name, row.last_value)) if isinstance(row.last_value, float | int) else None
+                found.append({"name": name, "kind": "number", "count": row.count, "last": last, "step": row.last_step})
+    return found
+
+
+def _derive(name: str, value: float) -> float:
+    one: Floats = np.array([value], np.float64)
+    return float(DERIVED[name].of(one)[0])
+
+
+def _checkpoint(row: CheckpointRow) -> Checkpoint:
+    return {
+        "sequence": row.sequence,
+        "run": row.run_number,
+        "step": row.step,
+        "time": row.time,
+        "path": row.path,
+        "bytes": row.bytes,
+    }
+
+
+def _current(runs: Sequence[RunRow]) -> RunRow | None:
+    """The run that a task's status, step and progress are about: the newest that lives, else the newest."""
+    living = [run for run in runs if run.status in LIVE]
+    return living[-1] if living else runs[-1] if runs else None
+
+
+def _step(run: RunRow) -> int | None:
+    """The newest step known: between two records, heartbeats tell."""
+    if run.heartbeat_step is None or run.status not in LIVE:
+        return run.last_step
+    if run.last_step is None or (run.heartbeat_time or 0) >= (run.updated or 0):
+        return max(run.heartbeat_step, run.last_step or 0)
+    return run.last_step
+
+
+def _progress(line: Task) -> float | None:
+    step, total = line["step"], line["total_steps"]
+    if step is None or not total:
+        return None
+    return min(1.0, max(0.0, step / total))
+
+
+def _marks(store: Store, run: RunRow) -> list[Mark]:
+    if run.first_sequence is None:
+        return []
+    newest = store.records(run.task_id, run.first_sequence, kinds=TIMED, limit=RECENT, newest_first=True)
+    return [
+        Mark(entry.kind, entry.step, entry.time, _secs(entry))
+        for entry in reversed(list(newest))
+        # What was filled in from before has the run's start as its time.
+        if entry.run_id == run.id and not entry.details.get("backfilled")
+    ]
+
+
+def _secs(entry: LogEntry) -> float | None:
+    if entry.kind == "checkpoint":
+        secs = entry.details.get("secs")
+        return float(secs) if isinstance(secs, int | float) else None
+    told = [value for name, value in entry.metrics.items() if _EVALUATION_SECS.fullmatch(name)]
+    numbers = [value for value in told if isinstance(value, float | int)]
+    return sum(numbers) if numbers else None
+
+
+def _schedule(
+    run: RunRow,
+    total: int,
+    marks: Sequence[Mark],
+    metrics: Sequence[MetricRow],
+    checkpoints: Sequence[CheckpointRow],
+) -> Schedule:
+    own = [each for each in checkpoints if each.run_number == run.number]
+    saves = [each.secs for each in checkpoints if each.secs is not None]
+    evaluations = [
+        float(row.last_value)
+        for row in metrics
+        if _EVALUATION_SECS.fullmatch(row.name) and isinstance(row.last_value, float | int)
+    ]
+    return Schedule(
+        total,
+        evaluation_steps=_every(run.settings, total, "eval", [m.step for m in marks if m.kind == "evaluation"]),
+        save_steps=_every(run.settings, total, "save", [each.step for each in own]),
+        evaluation_secs=sum(evaluations) if evaluations else None,
+        save_secs=saves[-1] if saves else None,
+    )
+
+
+def _every(settings: Mapping[str, Any], total: int, what: str, seen: Sequence[int | None]) -> float | None:
+    """Every how many steps a run evaluates ("eval") or saves ("save"): by its settings, else as it was seen to."""
+    strategy = find_setting(settings, f"{what}_strategy") or find_setting(settings, "evaluation_strategy")
+    if strategy == "no":
+        return None
+    if strategy == "steps":
+        steps = positive_number(settings, f"{what}_steps") or positive_number(settings, "logging_steps")
+        if steps is not None:
+            return _absolute(steps, total)
+    epochs = positive_number(settings, "num_train_epochs")
+    if strategy == "epoch" and epochs is not None and positive_number(settings, "max_steps") is None:
+        return total / epochs
+    steps_seen = sorted({step for step in seen if step is not None})
+    gaps = [later - earlier for earlier, later in itertools.pairwise(steps_seen)]
+    return float(min(gaps)) if gaps else None
+
+
+def _absolute(steps: float, total: int) -> float:
+    """The trainer takes numbers below 1 as a part of the whole."""
+    return float(math.ceil(steps * total)) if steps < 1 else steps
+
+
+def _logging_steps(run: RunRow, marks: Sequence[Mark]) -> int | None:
+    said = positive_number(run.settings, "logging_steps")
+    if said is not None and (said >= 1 or run.total_steps):
+        return int(_absolute(said, run.total_steps or 0))
+    steps = [mark.step for mark in marks if mark.kind == "step" and mark.step is not None]
+    gaps = sorted(later - earlier for earlier, later in itertools.pairwise(steps) if later > earlier)
+    return gaps[len(gaps) // 2] if gaps else None
+
+
+def _controls(store: Store, run: RunRow, journals: Path | None) -> list[str]:
+    """What a run takes now: what its `train_start` offers, while it lives on this machine beside its journal."""
+    if journals is None or run.status not in ("pending", "running") or run.first_sequence is None:
+        return []
+    if run.process.host != socket.gethostname() or not (journals / f"{run.id}.jsonl").exists():
+        return []
+    begun = store.records(run.task_id, run.first_sequence, run.first_sequence + RECENT, kinds=["train_start"])
+    for entry in begun:
+        offered = entry.details.get("controls")
+        if entry.run_id == run.id and isinstance(offered, list):
+            return [command for command in COMMANDS if command in offered]
+    return []

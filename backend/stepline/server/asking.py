@@ -1,0 +1,46 @@
+"""Words of a request, read and checked; a UsageError says which one is wrong."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+from flask import Request
+
+from stepline.errors import UsageError
+
+Shape = TypeVar("Shape")
+
+
+def whole_number(request: Request, name: str, otherwise: int | None = None, *, least: int = 0) -> int | None:
+    text = request.args.get(name)
+    if text is None or text == "":
+        return otherwise
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    # 2^53 is where sequences stop being exact in the page.
+    if not least <= number <= 2**53:
+        raise UsageError(f"`{name}` cannot be {text!r}", action=f"Give a whole number of {least} or more")
+    return number
+
+
+def flag(request: Request, name: str) -> bool:
+    return request.args.get(name, "") in ("1", "true", "yes")
+
+
+def body(request: Request, shape: type[Shape]) -> Shape:
+    """The request's JSON body as a wire type."""
+    return decode(request.get_data(), shape)
+
+
+def decode(data: bytes | str, shape: type[Shape]) -> Shape:
+    """JSON as a wire type. Raises UsageError."""
+    try:
+        return msgspec.json.decode(data, type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        name: Any = getattr(shape, "__name__", str(shape))
+        raise UsageError(
+            "What was sent cannot be read", why=str(error), action=f"Send JSON in the shape of `{name}`"
+        ) from error

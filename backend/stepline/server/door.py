@@ -1,0 +1,37 @@
+"""What the server asks of the Stepline that it is the front door of. `stepline.app.App` has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from stepline.home import Home
+from stepline.live import Live
+from stepline.store import Store
+from stepline.wire import TaskDetail
+from stepline.writer import Address
+
+
+class Door(Protocol):
+    @property
+    def home(self) -> Home: ...
+    @property
+    def store(self) -> Store: ...
+    @property
+    def live(self) -> Live: ...
+    @property
+    def is_writer(self) -> bool: ...
+    def detail(self, task_id: str) -> TaskDetail: ...
+    def take_in(self, paths: Sequence[Path]) -> list[str]:
+        """Take in what lies in the home and at these paths; ids of the tasks whose journals lay there."""
+        ...
+
+    def notes(self) -> list[str]: ...
+    def focus(self) -> None:
+        """Bring the window forward, where there is one."""
+        ...
+
+    def writer_address(self) -> Address | None:
+        """Where the writer answers while this is not it."""
+        ...

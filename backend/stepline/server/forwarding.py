@@ -1,0 +1,39 @@
+"""Hands a writing request to the process that writes the home, and its answer back, as they are."""
+
+from __future__ import annotations
+
+import http.client
+from urllib.parse import quote, urlsplit
+
+from flask import Request, Response
+
+from stepline.errors import Unavailable
+from stepline.writer import Address
+
+TIMEOUT_SECS = 600.0
+"""Taking in a backlog of journals takes as long as it takes; a writer that died is noticed at once."""
+
+
+def forward(request: Request, writer: Address) -> Response:
+    """Raises Unavailable where nobody answers at the writer's address."""
+    path = quote(request.path)
+    query = request.query_string.decode("ascii", "replace")
+    headers = {"Authorization": f"Bearer {writer.token}"}
+    if request.content_type:
+        headers["Content-Type"] = request.content_type
+    place = urlsplit(writer.address)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=TIMEOUT_SECS)
+    try:
+        connection.request(request.method, f"{path}?{query}" if query else path, request.get_data(), headers)
+        answer = connection.getresponse()
+        return Response(
+            answer.read(), answer.status, content_type=answer.getheader("Content-Type", "application/octet-stream")
+        )
+    except (OSError, http.client.HTTPException) as error:
+        raise Unavailable(
+            "The Stepline that writes this home does not answer",
+            why=str(error) or type(error).__name__,
+            action="Try again in a few seconds: this one takes over when that one has ended",
+        ) from error
+    finally:
+        connection.close()
