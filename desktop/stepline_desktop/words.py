@@ -13,12 +13,11 @@ class Words(NamedTuple):
 
 ENGLISH = Words(
     close_title="A training is running",
-    close_question="It runs in this program. Closing the window stops it after its current step; what it logged is kept. "
-    "Close?",
+    close_question="It runs in this program, and closing the window stops it. What it logged is kept. Close?",
 )
 CHINESE = Words(
     close_title="训练正在运行",
-    close_question="训练在本程序中运行。关闭窗口会在当前这一步完成后停止训练，已记录的内容都会保留。要关闭吗？",
+    close_question="训练在本程序中运行，关闭窗口会停止训练，已记录的内容都会保留。要关闭吗？",
 )
 
 
