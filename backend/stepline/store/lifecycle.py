@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from stepline.journal import Heartbeat, Record, Update
+from stepline.journal import Heartbeat, Update
 from stepline.store.packing import Batch
-from stepline.store.rows import ENDED
+from stepline.store.rows import ENDED, RecordLike
 
 _RUNNING = {"status": "running", "inferred": False, "ended": None, "message": None}
 
@@ -65,5 +65,5 @@ def _counted(run: dict[str, Any], batch: Batch) -> dict[str, Any]:
     return changes
 
 
-def _is_progress(record: Record) -> bool:
+def _is_progress(record: RecordLike) -> bool:
     return record.step is not None and record.kind in ("step", "evaluation", "checkpoint")

@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stepline.journal import Heartbeat, Record, Update
+from stepline.journal import Heartbeat, Update
+from stepline.store.rows import Entry, RecordLike
 
 STEP_COLUMNS = ("task_id", "sequence", "run_id", "kind", "step", "epoch", "time", "metric_set_id", "metrics")
 LOG_COLUMNS = (*STEP_COLUMNS, "texts", "message", "details")
@@ -77,15 +78,15 @@ class Batch:
 
     first: int
     """Sequence of the first record."""
-    records: list[Record] = field(default_factory=list)
+    records: list[RecordLike] = field(default_factory=list)
     parts: list[tuple[bool, list[Row]]] = field(default_factory=list)
     """Rows in order, cut where they change between STEP_COLUMNS (False) and LOG_COLUMNS (True)."""
-    marks: list[tuple[int, Record]] = field(default_factory=list)
+    marks: list[tuple[int, RecordLike]] = field(default_factory=list)
     """Records that are no steps, with their sequences."""
     learned: list[Heartbeat | Update] = field(default_factory=list)
     bytes: int = 0
     _groups: dict[tuple[str, ...], _Group] = field(default_factory=dict)
-    _texts: list[tuple[int, Record]] = field(default_factory=list)
+    _texts: list[tuple[int, RecordLike]] = field(default_factory=list)
 
     def series(self) -> dict[str, SeriesNews]:
         """What is new of each series: a few numpy calls a metric set, not one a value."""
@@ -108,7 +109,7 @@ class Batch:
 
 
 def pack(
-    entries: Sequence[Record | Heartbeat | Update],
+    entries: Sequence[Entry],
     task_id: int,
     run_id: int,
     first: int,
@@ -120,11 +121,10 @@ def pack(
     rows: list[Row] = []
     rows_full: bool | None = None
     sequence = first
-    for entry in entries:
-        if entry.__class__ is not Record:
-            batch.learned.append(entry)  # type: ignore[arg-type]
+    for record in entries:
+        if isinstance(record, (Heartbeat, Update)):
+            batch.learned.append(record)
             continue
-        record: Record = entry
         metrics = record.metrics
         blob = number = texts = group = details = None
         if metrics:

@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stepline.journal import Process, Record
+from stepline.journal import Heartbeat, Kind, Process, Record, Update
 from stepline.wire import Status
 
 LIVE: tuple[Status, ...] = ("pending", "running", "stopping")
 """Statuses of a run that has not ended."""
 ENDED: tuple[Status, ...] = ("completed", "stopped", "failed")
+
+
+class RecordLike(Protocol):
+    """`journal.Record`, or what a fast decoder makes in its place."""
+
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def time(self) -> float: ...
+    @property
+    def step(self) -> int | None: ...
+    @property
+    def epoch(self) -> float | None: ...
+    @property
+    def metrics(self) -> dict[str, float | str]: ...
+    @property
+    def message(self) -> str | None: ...
+    @property
+    def details(self) -> dict[str, Any]: ...
+
+
+Entry = RecordLike | Heartbeat | Update
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from stepline.errors import DatabaseNewer, StoreError, TaskAmbiguous, TaskNotFound
-from stepline.journal import Header, Heartbeat, Process, Record, Update
+from stepline.journal import Header, Process
 from stepline.store import migrations, reading, sqlite, statements, writing
 from stepline.store.models import ChangeModel, CheckpointModel, RunModel, SeriesModel, SettingModel, TaskModel
 from stepline.store.naming import Named, display_names
-from stepline.store.rows import LIVE, CheckpointRow, Columns, LogEntry, MetricRow, RunRow, TaskRow
+from stepline.store.rows import LIVE, CheckpointRow, Columns, Entry, LogEntry, MetricRow, RunRow, TaskRow
 from stepline.wire import Status
 
 _UNSET: Any = object()
@@ -81,7 +81,7 @@ class Store:
     def append(
         self,
         run_id: str,
-        entries: Sequence[Record | Heartbeat | Update],
+        entries: Sequence[Entry],
         *,
         position: int,
         damaged: int = 0,

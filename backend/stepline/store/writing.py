@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stepline.errors import StoreError
-from stepline.journal import Header, Heartbeat, Record, Update
+from stepline.journal import Header
 from stepline.store import sqlite, statements
 from stepline.store.lifecycle import run_changes
 from stepline.store.models import (
@@ -25,7 +25,7 @@ from stepline.store.models import (
     TrainingLogModel,
 )
 from stepline.store.packing import LOG_COLUMNS, STEP_COLUMNS, Batch, SeriesNews, names_text, pack
-from stepline.store.rows import LIVE
+from stepline.store.rows import LIVE, Entry
 
 _RUN_COLUMNS = (
     "id", "task_id", "status", "inferred", "settings", "records", "first_sequence", "first_step", "position", "damaged",
@@ -68,7 +68,7 @@ def append(
     database: sqlite.Database,
     sets: MetricSets,
     run_uid: str,
-    entries: Sequence[Record | Heartbeat | Update],
+    entries: Sequence[Entry],
     *,
     position: int,
     damaged: int,
