@@ -68,6 +68,13 @@ export interface Marks {
   x: Column
   step: Column
   count: Column
+  /** The first value itself: NaN, Infinity or -Infinity. */
+  value: Column
+}
+
+export interface Spans {
+  ema: number
+  ma: number
 }
 
 export interface SeriesFrame {
@@ -84,6 +91,8 @@ export interface SeriesFrame {
   bucket: number
   lines: Line[]
   marks: Marks
+  /** Spans of the averages in points, 0 off; null where the frame does not say. */
+  smoothing: Spans | null
   /** Points that came live, since it was fetched. */
   appended: number
 }
@@ -94,6 +103,7 @@ export interface Frame {
   from: number
   to: number
   cursor: number
+  smoothing: Spans | null
   series: SeriesFrame[]
 }
 
@@ -118,6 +128,7 @@ interface FrameMeta {
   from: number
   to: number
   cursor: number
+  smoothing?: Spans
   series: SeriesMeta[]
 }
 
@@ -131,7 +142,15 @@ export function decodeFrame(bytes: ArrayBuffer): Frame {
   if (HEADER_BYTES + metaBytes > bytes.byteLength) throw new FrameError('The frame ends within its metadata.')
   const meta = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, HEADER_BYTES, metaBytes))) as FrameMeta
   const payload = Math.ceil((HEADER_BYTES + metaBytes) / 8) * 8
-  return { ...meta, series: meta.series.map((series) => decodeSeries(bytes, payload, meta, series)) }
+  return {
+    task: meta.task,
+    axis: meta.axis,
+    from: meta.from,
+    to: meta.to,
+    cursor: meta.cursor,
+    smoothing: meta.smoothing ?? null,
+    series: meta.series.map((series) => decodeSeries(bytes, payload, meta, series)),
+  }
 }
 
 function decodeSeries(bytes: ArrayBuffer, payload: number, meta: FrameMeta, series: SeriesMeta): SeriesFrame {
@@ -183,7 +202,9 @@ function decodeSeries(bytes: ArrayBuffer, payload: number, meta: FrameMeta, seri
       x: new Column(column('mark_x')),
       step: new Column(column('mark_step')),
       count: new Column(column('mark_count')),
+      value: new Column(column('mark_value')),
     },
+    smoothing: meta.smoothing ?? null,
     appended: 0,
   }
 }
@@ -212,6 +233,7 @@ export function appendTail(series: SeriesFrame, frame: Frame): Appended {
     return 'nothing'
   }
   if (frame.from > series.cursor) return 'gap'
+  if (!sameSpans(series.smoothing, frame.smoothing)) return 'nothing' // sent before the person changed the smoothing
   const tail = frame.series.find((one) => one.name === series.name)
   let found = 0
   if (tail) {
@@ -272,6 +294,11 @@ function appendMarks(series: SeriesFrame, tail: SeriesFrame, axis: 'sequence' | 
   series.marks.x.append(marks[axis].values.subarray(first))
   series.marks.step.append(marks.step.values.subarray(first))
   series.marks.count.append(marks.count.values.subarray(first))
+  series.marks.value.append(marks.value.values.subarray(first))
+}
+
+function sameSpans(a: Spans | null, b: Spans | null): boolean {
+  return a === null || b === null || (a.ema === b.ema && a.ma === b.ma)
 }
 
 const emptyPoints = (): Points => ({ sequence: new Column(), x: new Column(), step: new Column(), value: new Column() })

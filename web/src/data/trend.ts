@@ -6,6 +6,7 @@
  * a plateau with noise is "steady", where a comparison of the last two points would flip at every record.
  */
 import type { SeriesFrame } from './frame'
+import { metricKind } from './metrics'
 
 export type Trend = 'rising' | 'falling' | 'steady'
 
@@ -16,7 +17,7 @@ const SIZE_SHARE = 0.01
 const SCATTER_SHARE = 0.5
 
 export interface Latest {
-  /** Smoothed where smoothing is on, else as logged. */
+  /** Smoothed where smoothing is on and means something for this metric, else as logged. */
   value: number
   /** As logged; NaN where the trainer logged NaN. */
   raw: number
@@ -28,7 +29,8 @@ export interface Latest {
 export function latestOf(series: SeriesFrame | undefined): Latest | null {
   const line = series?.lines.findLast((one) => one.raw.sequence.length > 0)
   if (!line) return null
-  const shown = line.smooth && line.smooth.value.length > 0 ? line.smooth : line.raw
+  const smooth = metricKind(series!.name).smoothed ? line.smooth : null
+  const shown = smooth && smooth.value.length > 0 ? smooth : line.raw
   const finite = shown.value.values.filter(Number.isFinite)
   const value = finite.at(-1)
   if (value === undefined) return null

@@ -16,6 +16,8 @@ export interface Hover {
   sequence: number
   /** Its place on the axis. */
   x: number
+  /** Its run, where more than one could be meant: by step, lines lie over each other. */
+  run?: number
 }
 
 export interface View {

@@ -1,0 +1,116 @@
+/** What stands under the pointer: the nearest record, and the values of all series at it. */
+import { firstFrom, type Line, type SeriesFrame } from '@/data/frame'
+import { metricKind } from '@/data/metrics'
+import type { Hover, Span } from '@/data/view'
+
+/** The drawn record whose place is nearest; of lines that lie over each other the newest run's. Null where none is in view. */
+export function nearestRecord(series: SeriesFrame, x: number, view: Span): Hover | null {
+  let nearest: Hover | null = null
+  let least = Infinity
+  const slack = series.axis === 'sequence' ? 0 : (view.last - view.first) * 0.004
+  for (const line of series.lines) {
+    const place = nearestPlace(line.raw.x.values, x)
+    if (place < 0) continue
+    const at = line.raw.x.at(place)
+    if (at < view.first || at > view.last) continue
+    const distance = Math.max(slack, Math.abs(at - x))
+    if (distance <= least) {
+      least = distance
+      nearest = { sequence: line.raw.sequence.at(place), x: at, run: line.run }
+    }
+  }
+  return nearest
+}
+
+/** The record `steps` further along the same run's line, or at its end; for the keyboard. */
+export function recordBeside(series: SeriesFrame, from: Hover, steps: number): Hover | null {
+  const all = series.lines.filter((line) => line.raw.x.length > 0)
+  let at = all.findIndex((line) => line.run === runOf(series, from))
+  if (at < 0) return null
+  let place = nearestPlace(all[at]!.raw.sequence.values, from.sequence) + steps
+  if (series.axis === 'sequence') {
+    // As it happened, one run leads on to the next.
+    while (place >= all[at]!.raw.x.length && at < all.length - 1) place -= all[at++]!.raw.x.length
+    while (place < 0 && at > 0) place += all[--at]!.raw.x.length
+  }
+  const line = all[at]!
+  place = Math.min(line.raw.x.length - 1, Math.max(0, place))
+  return { sequence: line.raw.sequence.at(place), x: line.raw.x.at(place), run: line.run }
+}
+
+/** The run of a record, told or found by its sequence. */
+export function runOf(series: SeriesFrame, hover: Hover): number | null {
+  if (hover.run !== undefined) return hover.run
+  let run: number | null = null
+  let least = Infinity
+  for (const line of series.lines) {
+    const place = nearestPlace(line.raw.sequence.values, hover.sequence)
+    if (place < 0) continue
+    const distance = Math.abs(line.raw.sequence.at(place) - hover.sequence)
+    if (distance < least) {
+      least = distance
+      run = line.run
+    }
+  }
+  return run
+}
+
+export interface Reading {
+  metric: string
+  /** Null where the metric is not smoothed. */
+  smooth: number | null
+  /** As logged; null where the run has no value of it yet. */
+  raw: number | null
+}
+
+export interface Readings {
+  run: number
+  step: number
+  /** Unix seconds. */
+  time: number
+  rows: Reading[]
+}
+
+/** Values of the series at a record, in the order given; a series that knows nothing there gives no row. */
+export function readingsAt(
+  frames: ReadonlyMap<string, SeriesFrame>,
+  order: readonly string[],
+  hover: Hover,
+): Readings | null {
+  let head: { run: number; step: number; time: number } | null = null
+  let least = Infinity
+  const rows: Reading[] = []
+  for (const metric of order) {
+    const series = frames.get(metric)
+    if (!series) continue
+    const run = runOf(series, hover)
+    const line = series.lines.find((one) => one.run === run)
+    if (!line || line.raw.sequence.length === 0) continue
+    const kind = metricKind(metric)
+    const sequences = line.raw.sequence.values
+    // Evaluations are few: the last one before the pointer holds until the next.
+    const place = kind.sparse ? firstFrom(sequences, hover.sequence + 1) - 1 : nearestPlace(sequences, hover.sequence)
+    const raw = place < 0 ? null : line.raw.value.at(place)
+    const distance = place < 0 ? Infinity : Math.abs(sequences[place]! - hover.sequence)
+    if (distance < least && run !== null) {
+      least = distance
+      head = { run, step: line.raw.step.at(place), time: line.raw.time.at(place) }
+    }
+    rows.push({ metric, smooth: kind.smoothed ? smoothAt(line, hover.sequence) : null, raw })
+  }
+  return head ? { ...head, rows } : null
+}
+
+/** The smoothed value at a record, or the nearest drawn one. */
+export function smoothAt(line: Line, sequence: number): number | null {
+  if (!line.smooth || line.smooth.sequence.length === 0) return null
+  return line.smooth.value.at(nearestPlace(line.smooth.sequence.values, sequence))
+}
+
+/** The place of the value nearest to `wanted` in an ascending column; -1 in an empty one. */
+export function nearestPlace(values: Float64Array, wanted: number): number {
+  if (values.length === 0) return -1
+  const after = Math.min(values.length - 1, firstFrom(values, wanted))
+  const before = Math.max(0, after - 1)
+  return Math.abs(values[before]! - wanted) <= Math.abs(values[after]! - wanted) ? before : after
+}
