@@ -42,6 +42,8 @@ class Header:
     total_steps: int | None
     settings: dict[str, Any]
     format: tuple[int, int] = FORMAT
+    launch: str | None = None
+    """Names the `stepline run` that started the process, which tells its end where it cannot tell it itself."""
 
 
 @dataclass(slots=True)
@@ -93,6 +95,7 @@ _encode = json.JSONEncoder(
 
 def encode_header(header: Header) -> bytes:
     process = header.process
+    launch = {} if header.launch is None else {"launch": header.launch}
     return encode_line(
         {
             "stepline": f"{header.format[0]}.{header.format[1]}",
@@ -106,6 +109,7 @@ def encode_header(header: Header) -> bytes:
                 "boot": process.boot,
                 "pid_namespace": process.pid_namespace,
             },
+            **launch,
             "total_steps": header.total_steps,
             "settings": header.settings,
         }
@@ -179,6 +183,7 @@ def parse_header(line: bytes) -> Header:
         total_steps=_step(fields.get("total_steps")),
         settings=settings if isinstance(settings, dict) else {},
         format=version,
+        launch=_text(fields.get("launch")),
     )
 
 

@@ -62,6 +62,7 @@ def new_header(task: TaskIdentity, total_steps: int | None, settings: Mapping[An
         process=Process.current(),
         total_steps=total_steps,
         settings=flat_settings(settings),
+        launch=os.environ.get("STEPLINE_LAUNCH"),
     )
 
 
@@ -230,6 +231,14 @@ class Run:
         try:
             if self._recorder is not None:
                 self._recorder.record("step", step=step, epoch=epoch, metrics=metrics)
+        except Exception as error:
+            self._tell(error)
+
+    def add_settings(self, settings: Mapping[str, Any]) -> None:
+        """Record settings that are known only after the run began."""
+        try:
+            if self._recorder is not None:
+                self._recorder.update(Update(settings=flat_settings(settings)))
         except Exception as error:
             self._tell(error)
 
