@@ -27,71 +27,22 @@ from pathlib import Path
 
 from stepline.errors import HomeError
 
-# fmt: off: one name a line would take two screens.
 NETWORK_TYPES = frozenset(
     (
-        "9p",
-        "acfs",
-        "afs",
-        "afpfs",
-        "beegfs",
-        "ceph",
-        "cephfs",
-        "cifs",
-        "coda",
-        "cvmfs",
-        "davfs",
-        "drvfs",
-        "fhgfs",
-        "gfs",
-        "gfs2",
-        "glusterfs",
-        "gpfs",
-        "lustre",
-        "ncpfs",
-        "nfs",
-        "nfs3",
-        "nfs4",
-        "ocfs2",
-        "panfs",
-        "prl_fs",
-        "pvfs2",
-        "smb2",
-        "smb3",
-        "smbfs",
-        "vboxsf",
-        "vmhgfs",
-        "wekafs",
-        "webdav",
+        "9p", "acfs", "afs", "afpfs", "beegfs", "ceph", "cephfs", "cifs", "coda", "cvmfs", "davfs", "drvfs",
+        "fhgfs", "gfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs3", "nfs4", "ocfs2", "panfs",
+        "prl_fs", "pvfs2", "smb2", "smb3", "smbfs", "vboxsf", "vmhgfs", "wekafs", "webdav",
     )
-)
+)  # fmt: skip
 """File system types, as mount tables name them, on which SQLite must not lie. Those in fuse: see NETWORK_FUSE."""
 
 NETWORK_FUSE = frozenset(
     (
-        "alluxio",
-        "blobfuse",
-        "blobfuse2",
-        "ceph",
-        "ceph-fuse",
-        "curlftpfs",
-        "davfs2",
-        "gcsfuse",
-        "glusterfs",
-        "goofys",
-        "grpcfuse",
-        "gvfsd-fuse",
-        "juicefs",
-        "mount-s3",
-        "moosefs",
-        "osxfs",
-        "rclone",
-        "s3fs",
-        "sshfs",
-        "vmhgfs-fuse",
+        "alluxio", "blobfuse", "blobfuse2", "ceph", "ceph-fuse", "curlftpfs", "davfs2", "gcsfuse", "glusterfs",
+        "goofys", "grpcfuse", "gvfsd-fuse", "juicefs", "mount-s3", "moosefs", "osxfs", "rclone", "s3fs",
+        "sshfs", "vmhgfs-fuse",
     )
-)
-# fmt: on
+)  # fmt: skip
 
 
 def default_home() -> Path:

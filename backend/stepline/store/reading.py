@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from peewee import SQL
+from peewee import SQL, fn
 
 from stepline.journal import Record
 from stepline.store import sqlite
@@ -39,7 +39,7 @@ class MetricNames:
         with self._lock:
             known = max(self._names, default=0)
             query = MetricSetModel.select(MetricSetModel.id, MetricSetModel.names).where(MetricSetModel.id > known)
-            found = {number: tuple(json.loads(names)) for number, names in query.tuples().execute(self._database)}
+            found = {number: tuple(json.loads(names)) for number, names in sqlite.rows(self._database, query.tuples())}
             if found:
                 self._names = {**self._names, **found}
             return self._names
@@ -89,7 +89,7 @@ def _decode(rows: list[tuple[Any, ...]], places: dict[int, int], counts: dict[in
 
 def _run_numbers(database: sqlite.Database, task_id: int, run_id: NDArray[np.int64]) -> NDArray[np.int32]:
     query = RunModel.select(RunModel.id, RunModel.number).where(RunModel.task_id == task_id).order_by(RunModel.id)
-    known = np.array(list(query.tuples().execute(database)), np.int64).reshape(-1, 2)
+    known = np.array(sqlite.rows(database, query.tuples()), np.int64).reshape(-1, 2)
     numbers: NDArray[np.int32] = known[np.searchsorted(known[:, 0], run_id), 1].astype(np.int32)
     return numbers
 
@@ -110,7 +110,7 @@ def records(
     log = TrainingLogModel
     chosen = _where(names, kinds, search)
     run_query = RunModel.select(RunModel.id, RunModel.uid, RunModel.number).where(RunModel.task_id == task_id)
-    runs = {number: (uid, place) for number, uid, place in run_query.tuples().execute(database)}
+    runs = {number: (uid, place) for number, uid, place in sqlite.rows(database, run_query.tuples())}
     while limit is None or limit > 0:
         page = _PAGE_RECORDS if limit is None else min(limit, _PAGE_RECORDS)
         where = (log.task_id == task_id) & (log.sequence >= first) & (log.sequence < last)
@@ -146,7 +146,8 @@ def count(
     chosen = _where(names, kinds, search)
     if chosen is None:
         return total
-    return int(log.select(log.sequence).where((log.task_id == task_id) & chosen).count(database))
+    query = log.select(fn.COUNT(log.sequence)).where((log.task_id == task_id) & chosen)
+    return int(sqlite.rows(database, query.tuples())[0][0])
 
 
 def _where(names: MetricNames, kinds: Collection[str] | None, search: str | None) -> Any:

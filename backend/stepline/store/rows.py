@@ -63,6 +63,30 @@ class TaskRow:
     tags: tuple[str, ...]
     notes: str
 
+    @classmethod
+    def of(cls, task: Any, name: str) -> TaskRow:
+        """Of a row of `tasks`, shown as `name`."""
+        return cls(
+            id=task.uid,
+            name=name,
+            key=task.key,
+            label=task.label,
+            status=task.status,
+            runs=task.runs,
+            records=task.records,
+            step=task.step,
+            total_steps=task.total_steps,
+            started=task.started,
+            updated=task.updated,
+            duration_secs=task.duration_secs,
+            last_loss=task.last_loss,
+            best_loss=task.best_loss,
+            best_evaluation=task.best_evaluation,
+            bytes=task.bytes,
+            tags=tuple(task.tags),
+            notes=task.notes,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
@@ -93,6 +117,34 @@ class RunRow:
     """Bytes of its journal that were taken in."""
     damaged: int
     """Lines of its journal that could not be read."""
+
+    @classmethod
+    def of(cls, run: Any, task_id: str) -> RunRow:
+        """Of a row of `runs`."""
+        return cls(
+            id=run.uid,
+            task_id=task_id,
+            number=run.number,
+            status=run.status,
+            inferred=run.inferred,
+            process=Process(run.pid, run.process_started, run.host, run.boot, run.pid_namespace),
+            settings=run.settings,
+            total_steps=run.total_steps,
+            first_sequence=run.first_sequence,
+            last_sequence=run.last_sequence,
+            first_step=run.first_step,
+            last_step=run.last_step,
+            records=run.records,
+            started=run.started,
+            ended=run.ended,
+            updated=run.updated,
+            message=run.message,
+            heartbeat_time=run.heartbeat_time,
+            heartbeat_step=run.heartbeat_step,
+            heartbeat_phase=run.heartbeat_phase,
+            position=run.position,
+            damaged=run.damaged,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ PAGE_BYTES = 16_384
 APPLICATION_ID = 0x53544550
 """Stands in the file's header and says that the database is Stepline's ("STEP")."""
 BUSY_SECS = 10.0
+_HEADER_BYTES = 100
 FETCHED_ROWS = 16_384
 
 
@@ -69,10 +70,6 @@ class Database(peewee.SqliteDatabase):
         with translated(self.path):
             return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
 
-    def commit(self) -> None:
-        with translated(self.path):
-            super().commit()
-
     def end(self) -> None:
         """Close the connections of all threads. The last one to close a database puts its log into the file."""
         self._ended = True
@@ -92,6 +89,9 @@ def inspect(path: Path) -> int | None:
     """
     if not path.exists() or path.stat().st_size == 0:
         return None
+    if path.stat().st_size < _HEADER_BYTES:
+        # SQLite takes so short a file for an empty database and would write over it.
+        raise _error(path, sqlite3.DatabaseError("file is too short"), sqlite3.SQLITE_NOTADB)
     # Closing the last connection puts a log that a killed process left into the file; reading only does not.
     log = path.with_name(path.name + "-wal")
     mode = "ro" if log.exists() else "rw"
@@ -117,7 +117,7 @@ def inspect(path: Path) -> int | None:
 @contextmanager
 def writing(database: Database) -> Iterator[None]:
     """One transaction that writes, from its first statement on: all of it or nothing."""
-    with database.atomic("IMMEDIATE"):
+    with translated(database.path), database.atomic("IMMEDIATE"):
         yield
 
 
@@ -131,15 +131,21 @@ def page_bytes(database: Database) -> int:
     return int(database.execute_sql("PRAGMA page_size").fetchone()[0])
 
 
+def rows(database: Database, query: Any) -> list[Any]:
+    """All rows of a peewee query: models, or tuples where it says so."""
+    with translated(database.path):
+        return list(query.execute(database))
+
+
 def fetch(database: Database, query: Any) -> Iterator[list[tuple[Any, ...]]]:
     """The rows of `query` as the driver gives them, in lists of up to FETCHED_ROWS."""
     cursor = database.execute(query)  # type: ignore[no-untyped-call]
     while True:
         with translated(database.path):
-            rows = cursor.fetchmany(FETCHED_ROWS)
-        if not rows:
+            some = cursor.fetchmany(FETCHED_ROWS)
+        if not some:
             return
-        yield rows
+        yield some
 
 
 @contextmanager
@@ -151,9 +157,11 @@ def translated(path: Path) -> Iterator[None]:
         raise _error(path, error) from error
 
 
-def _error(path: Path, error: Exception) -> StoreError:
-    driver = error.args[0] if error.args and isinstance(error.args[0], sqlite3.Error) else error
-    code = (getattr(driver, "sqlite_errorcode", None) or 0) & 0xFF
+def _error(path: Path, error: Exception, code: int | None = None) -> StoreError:
+    driver = error
+    while hasattr(driver, "orig"):  # peewee's errors wrap the driver's, on connecting even twice
+        driver = driver.orig
+    code = (code or getattr(driver, "sqlite_errorcode", None) or 0) & 0xFF
     why = str(driver)
     if code == sqlite3.SQLITE_NOTADB:
         return DatabaseDamaged(

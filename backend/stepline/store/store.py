@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stepline.errors import DatabaseNewer, StoreError, TaskAmbiguous, TaskNotFound
-from stepline.journal import Header, Process
+from stepline.journal import Header
 from stepline.store import migrations, reading, sqlite, statements, writing
 from stepline.store.models import ChangeModel, CheckpointModel, RunModel, SeriesModel, SettingModel, TaskModel
 from stepline.store.naming import Named, display_names
@@ -125,11 +125,11 @@ class Store:
     # Reading
 
     def setting(self, name: str, default: Any = None) -> Any:
-        row = SettingModel.select().where(SettingModel.name == name).first(self._database)
-        return default if row is None else row.value
+        found = statements.select(self._database, SettingModel, ("value",), name=name)
+        return found[0][0] if found else default
 
     def settings(self) -> dict[str, Any]:
-        return {row.name: row.value for row in SettingModel.select().execute(self._database)}
+        return {row.name: row.value for row in sqlite.rows(self._database, SettingModel.select())}
 
     def version(self) -> int:
         """A number that grows with every change of a task, a run or a record, by whatever process."""
@@ -174,20 +174,17 @@ class Store:
 
     def runs(self, task_id: str) -> list[RunRow]:
         """A task's runs by number. Raises TaskNotFound."""
-        where = RunModel.task_id == self._number(task_id)
-        return [
-            _run_row(run, task_id)
-            for run in RunModel.select().where(where).order_by(RunModel.number).execute(self._database)
-        ]
+        query = RunModel.select().where(RunModel.task_id == self._number(task_id)).order_by(RunModel.number)
+        return [RunRow.of(run, task_id) for run in sqlite.rows(self._database, query)]
 
     def run(self, run_id: str) -> RunRow | None:
-        row = RunModel.select().where(RunModel.uid == run_id).first(self._database)
-        return None if row is None else _run_row(row, self._task_uid(row.task_id))
+        found = sqlite.rows(self._database, RunModel.select().where(RunModel.uid == run_id))
+        return RunRow.of(found[0], self._task_uid(found[0].task_id)) if found else None
 
     def live_runs(self) -> list[RunRow]:
         """Runs of all tasks that have not ended, as far as is known."""
         query = RunModel.select().where(RunModel.status.in_(LIVE)).order_by(RunModel.id)
-        return [_run_row(run, self._task_uid(run.task_id)) for run in query.execute(self._database)]
+        return [RunRow.of(run, self._task_uid(run.task_id)) for run in sqlite.rows(self._database, query)]
 
     def position(self, run_id: str) -> int | None:
         """Bytes of its journal that were taken in; None for a run that is not known."""
@@ -199,12 +196,12 @@ class Store:
         query = RunModel.select(RunModel.uid, RunModel.position, RunModel.status, RunModel.inferred).tuples()
         return {
             uid: (position, status not in LIVE and not inferred)
-            for uid, position, status, inferred in query.execute(self._database)
+            for uid, position, status, inferred in sqlite.rows(self._database, query)
         }
 
     def metrics(self, task_id: str) -> list[MetricRow]:
         """A task's metrics by name. Raises TaskNotFound."""
-        where = SeriesModel.task_id == self._number(task_id)
+        query = SeriesModel.select().where(SeriesModel.task_id == self._number(task_id)).order_by(SeriesModel.name)
         return [
             MetricRow(
                 row.name,
@@ -216,7 +213,7 @@ class Store:
                 row.lowest,
                 row.highest,
             )
-            for row in SeriesModel.select().where(where).order_by(SeriesModel.name).execute(self._database)
+            for row in sqlite.rows(self._database, query)
         ]
 
     def next_sequence(self, task_id: str) -> int:
@@ -265,10 +262,11 @@ class Store:
         model = CheckpointModel
         number = self._number(task_id)
         runs = RunModel.select(RunModel.id, RunModel.uid, RunModel.number).where(RunModel.task_id == number)
-        names = {each: (uid, place) for each, uid, place in runs.tuples().execute(self._database)}
+        names = {each: (uid, place) for each, uid, place in sqlite.rows(self._database, runs.tuples())}
+        query = model.select().where(model.task_id == number).order_by(model.sequence)
         return [
             CheckpointRow(row.sequence, *names[row.run_id], row.step, row.time, row.path, row.bytes, row.secs)
-            for row in model.select().where(model.task_id == number).order_by(model.sequence).execute(self._database)
+            for row in sqlite.rows(self._database, query)
         ]
 
     def _refresh_tasks(self) -> None:
@@ -277,11 +275,11 @@ class Store:
             return
         named_anew = False
         query = TaskModel.select().where(TaskModel.changed > self._tasks_version)
-        for task in query.execute(self._database):
+        for task in sqlite.rows(self._database, query):
             named = Named(task.uid, task.name, task.key, task.label)
             known = self._tasks.get(task.uid)
             named_anew |= known is None or known[2] != named
-            row = _task_row(task, known[1].name if known else task.name)
+            row = TaskRow.of(task, known[1].name if known else task.name)
             self._tasks[task.uid] = (task.changed, row, named)
             self._task_ids[task.uid] = task.id
         if named_anew:
@@ -294,65 +292,15 @@ class Store:
     def _number(self, task_id: str) -> int:
         number = self._task_ids.get(task_id)
         if number is None:
-            number = TaskModel.select(TaskModel.id).where(TaskModel.uid == task_id).scalar(self._database)
-            if number is None:
+            found = statements.select(self._database, TaskModel, ("id",), uid=task_id)
+            if not found:
                 raise _not_found(task_id)
-            self._task_ids[task_id] = number
+            number = self._task_ids[task_id] = found[0][0]
         return number
 
     def _task_uid(self, number: int) -> str:
-        return str(TaskModel.select(TaskModel.uid).where(TaskModel.id == number).scalar(self._database))
+        return str(statements.select(self._database, TaskModel, ("uid",), id=number)[0][0])
 
 
 def _not_found(name: str) -> TaskNotFound:
     return TaskNotFound(f"There is no task {name!r}", action="`stepline tasks` lists those there are")
-
-
-def _task_row(task: Any, name: str) -> TaskRow:
-    return TaskRow(
-        id=task.uid,
-        name=name,
-        key=task.key,
-        label=task.label,
-        status=task.status,
-        runs=task.runs,
-        records=task.records,
-        step=task.step,
-        total_steps=task.total_steps,
-        started=task.started,
-        updated=task.updated,
-        duration_secs=task.duration_secs,
-        last_loss=task.last_loss,
-        best_loss=task.best_loss,
-        best_evaluation=task.best_evaluation,
-        bytes=task.bytes,
-        tags=tuple(task.tags),
-        notes=task.notes,
-    )
-
-
-def _run_row(run: Any, task_id: str) -> RunRow:
-    return RunRow(
-        id=run.uid,
-        task_id=task_id,
-        number=run.number,
-        status=run.status,
-        inferred=run.inferred,
-        process=Process(run.pid, run.process_started, run.host, run.boot, run.pid_namespace),
-        settings=run.settings,
-        total_steps=run.total_steps,
-        first_sequence=run.first_sequence,
-        last_sequence=run.last_sequence,
-        first_step=run.first_step,
-        last_step=run.last_step,
-        records=run.records,
-        started=run.started,
-        ended=run.ended,
-        updated=run.updated,
-        message=run.message,
-        heartbeat_time=run.heartbeat_time,
-        heartbeat_step=run.heartbeat_step,
-        heartbeat_phase=run.heartbeat_phase,
-        position=run.position,
-        damaged=run.damaged,
-    )
