@@ -27,12 +27,18 @@ const EDGES: Record<ChartSize, { left: number; right: number; top: number; botto
   small: { left: 48, right: 52, top: 10, bottom: 28 },
 }
 
-/** The plot's edges: `right` and `bottom` are places, not margins. */
-export function plotEdges(size: ChartSize, width: number, height: number, labelWidth: number, titlePx: number) {
+/** The plot's edges, with room for labels of these widths; `right` and `bottom` are places, not margins. */
+export function plotEdges(
+  size: ChartSize,
+  width: number,
+  height: number,
+  labels: { left: number; right: number },
+  titlePx: number,
+) {
   const edge = EDGES[size]
   return {
-    left: Math.max(edge.left, Math.ceil(labelWidth) + 16),
-    right: width - edge.right,
+    left: Math.max(edge.left, Math.ceil(labels.left) + 16),
+    right: width - Math.max(edge.right, Math.ceil(labels.right) + 14),
     top: edge.top + titlePx,
     bottom: height - edge.bottom,
   }

@@ -11,7 +11,7 @@ import type { Tokens } from './tokens'
 import { metricValue } from '@/data/figures'
 import type { SeriesFrame } from '@/data/frame'
 import type { Language } from '@/data/language'
-import type { Axis, Run } from '@/wire'
+import type { Axis, Checkpoint, Run } from '@/wire'
 
 /** The page's words for what is drawn, in the language on screen. */
 export interface ChartWords {
@@ -54,6 +54,7 @@ export interface LabelQuery {
   axis: Axis
   geometry: Geometry
   runs: readonly Run[]
+  checkpoints: readonly Checkpoint[]
   /** What changed is written in one chart only. */
   withChanges: boolean
   tokens: Tokens
@@ -124,19 +125,27 @@ function starts(query: LabelQuery): Start[] {
   }
   if (axis !== 'step') return found
   for (const run of runs) {
-    const line = series.lines.find((one) => one.run === run.number)
-    const step = run.number > 1 ? resumedAt(run, line?.raw.step.at(0) ?? 0) : 0
+    const step = resumedAt(run, series, query.checkpoints)
     if (step <= 0 || step < geometry.x.first || step > geometry.x.last) continue
     found.push({ run, px: toX(geometry, step), ruled: true })
   }
   return found.sort((a, b) => a.px - b.px)
 }
 
-/** The step from which a run resumed, or 0: a first record far above one logging interval is not a start from scratch. */
-function resumedAt(run: Run, firstLogged: number): number {
-  const first = run.first_step ?? firstLogged
-  const span = (run.last_step ?? first) - first
-  return first > 0 && (first > span * 0.02 || span === 0) && first > 50 ? first : 0
+/**
+ * The step from which a run resumed, or 0 where it started from scratch: the checkpoint of an earlier run right before its first
+ * logged step; where none is known, one logging interval before it.
+ */
+export function resumedAt(run: Run, series: SeriesFrame, checkpoints: readonly Checkpoint[]): number {
+  const steps = series.lines.find((one) => one.run === run.number)?.raw.step
+  const first = run.first_step ?? steps?.at(0) ?? 0
+  if (run.number === 1 || !(first > 0)) return 0
+  const logged = steps && steps.length > 1 ? Math.max(1, steps.at(1) - steps.at(0)) : 1
+  const known = checkpoints
+    .filter((one) => one.run < run.number && one.step !== null && one.step <= first && first - one.step <= logged)
+    .map((one) => one.step!)
+  if (known.length > 0) return Math.max(...known)
+  return first > 3 * logged ? first - logged : 0
 }
 
 function runLabels(query: LabelQuery, begun: readonly Start[]): Graphic[] {
@@ -152,9 +161,8 @@ function runLabels(query: LabelQuery, begun: readonly Start[]): Graphic[] {
     graphics.push(text(tokens, name, { x: left, y }, { color: tokens.ink, weight: 600 }))
     if (!query.withChanges) return
     const said = changeTexts(start.run.changes)
-    const resumed = resumedAt(start.run, 0)
-    if (start.run.number > 1 && resumed > 0 && (axis === 'step' || said.length === 0))
-      said.unshift(words.resumed(resumed))
+    const resumed = resumedAt(start.run, query.series, query.checkpoints)
+    if (resumed > 0 && (axis === 'step' || said.length === 0)) said.unshift(words.resumed(resumed))
     let detail = ''
     for (const one of said) {
       const longer = detail ? `${detail}, ${one}` : one
@@ -210,7 +218,10 @@ function freest(query: LabelQuery, taken: readonly Box[], x: number, y: number, 
       box.top < geometry.top ||
       box.top + LINE_PX > geometry.bottom
     const cost =
-      (outside ? 1e6 : 0) + taken.filter((one) => overlaps(one, box)).length * 1e4 + covered(series, geometry, box)
+      (outside ? 1e6 : 0) +
+      taken.filter((one) => overlaps(one, box)).length * 1e4 +
+      covered(series, geometry, box) +
+      (query.evaluations ? covered(query.evaluations, geometry, box) * 8 : 0)
     if (cost < least) {
       least = cost
       best = box

@@ -33,7 +33,7 @@ import {
 import { placesIn, valueExtent, type Extent } from './range'
 import { decimalsOf, powerTicks, valueTicks } from './ticks'
 import type { Tokens } from './tokens'
-import { exponent, integer } from '@/data/figures'
+import { exponent, integer, metricValue } from '@/data/figures'
 import { firstFrom, type SeriesFrame } from '@/data/frame'
 import type { Language } from '@/data/language'
 import { metricKind, type MetricKind } from '@/data/metrics'
@@ -109,7 +109,13 @@ export function planChart(input: PlanInput): Plan | null {
   const values = yTicks(extent, input.logarithmic, kind, size, language)
   const labelWidth = Math.max(0, ...values.map((tick) => input.measure(tick.label, false)))
   const geometry: Geometry = {
-    ...plotEdges(size, input.width, input.height, labelWidth, input.title === undefined ? 0 : TITLE_PX),
+    ...plotEdges(
+      size,
+      input.width,
+      input.height,
+      { left: labelWidth, right: endWidth(input, kind) },
+      input.title === undefined ? 0 : TITLE_PX,
+    ),
     width: input.width,
     height: input.height,
     x: view,
@@ -146,6 +152,15 @@ export function planChart(input: PlanInput): Plan | null {
     hasCheckpoints: input.checkpoints.length > 0 && series.name === 'loss',
     ...pointsBehind(series, view, input.zoomed),
   }
+}
+
+/** Room for the value at the line's end: `1.16e-4` is wider than most. */
+function endWidth(input: PlanInput, kind: MetricKind): number {
+  const line = input.series.lines.findLast((one) => one.raw.x.length > 0)
+  const points = (kind.smoothed ? line?.smooth : null) ?? line?.raw
+  const place = points ? lastFinite(points.value.values) : -1
+  if (!points || place < 0) return 0
+  return input.measure(metricValue(input.series.name, points.value.at(place), input.language), true)
 }
 
 function curvesOf(

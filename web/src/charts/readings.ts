@@ -16,7 +16,7 @@ export function nearestRecord(series: SeriesFrame, x: number, view: Span): Hover
     const distance = Math.max(slack, Math.abs(at - x))
     if (distance <= least) {
       least = distance
-      nearest = { sequence: line.raw.sequence.at(place), x: at, run: line.run }
+      nearest = hoverOf(line, place)
     }
   }
   return nearest
@@ -35,7 +35,12 @@ export function recordBeside(series: SeriesFrame, from: Hover, steps: number): H
   }
   const line = all[at]!
   place = Math.min(line.raw.x.length - 1, Math.max(0, place))
-  return { sequence: line.raw.sequence.at(place), x: line.raw.x.at(place), run: line.run }
+  return hoverOf(line, place)
+}
+
+function hoverOf(line: Line, place: number): Hover {
+  const { sequence, x, step } = line.raw
+  return { sequence: sequence.at(place), x: x.at(place), run: line.run, step: step.at(place) }
 }
 
 /** The run of a record, told or found by its sequence. */

@@ -18,6 +18,7 @@ export interface Hover {
   x: number
   /** Its run, where more than one could be meant: by step, lines lie over each other. */
   run?: number
+  step?: number
 }
 
 export interface View {

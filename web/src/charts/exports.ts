@@ -1,0 +1,94 @@
+/**
+ * A chart as a picture or as figures to take away: PNG, SVG, CSV of what is seen. Drawn afresh beside the page, so that a
+ * folded chart can be exported too, and with its title in it; runs, values and marks are part of the drawing anyway.
+ */
+import { SVGRenderer } from 'echarts/renderers'
+import { init, use, type EChartsType } from 'echarts/core'
+import { toCsv } from './csv'
+import './engine'
+import { planChart } from './option'
+import { chartTitle, useStage } from './stage'
+
+use([SVGRenderer])
+
+const WIDTH_PX = 1200
+const HEIGHT_PX = 560
+const SHARPNESS = 2
+
+export class NothingToExport extends Error {}
+
+function planned(metric: string) {
+  const stage = useStage()
+  const input = stage.input(metric, 'main', WIDTH_PX, HEIGHT_PX)
+  const name = stage.session.detail.value?.task.name ?? ''
+  const plan = input && planChart({ ...input, title: name ? `${chartTitle(metric)} · ${name}` : chartTitle(metric) })
+  if (!plan) throw new NothingToExport(metric)
+  return { option: { ...plan.option, backgroundColor: stage.tokens.value.ground }, stage }
+}
+
+function drawn(metric: string, renderer: 'canvas' | 'svg'): EChartsType {
+  const { option } = planned(metric)
+  const element = renderer === 'svg' ? null : document.createElement('div')
+  const chart = init(element, null, {
+    renderer,
+    ssr: renderer === 'svg',
+    width: WIDTH_PX,
+    height: HEIGHT_PX,
+    devicePixelRatio: SHARPNESS,
+  })
+  chart.setOption(option)
+  return chart
+}
+
+/** Raises NothingToExport where the chart has no value in view. */
+export async function chartPng(metric: string): Promise<Blob> {
+  const chart = drawn(metric, 'canvas')
+  try {
+    const canvas = chart.renderToCanvas({ pixelRatio: SHARPNESS })
+    return await new Promise<Blob>((resolve, reject) => {
+      canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new NothingToExport(metric))), 'image/png')
+    })
+  } finally {
+    chart.dispose()
+  }
+}
+
+export function chartSvg(metric: string): Blob {
+  const chart = drawn(metric, 'svg')
+  try {
+    return new Blob([chart.renderToSVGString()], { type: 'image/svg+xml' })
+  } finally {
+    chart.dispose()
+  }
+}
+
+/** Puts the picture on the clipboard. Raises what the browser says where it is not allowed to. */
+export async function copyChartPng(metric: string): Promise<void> {
+  // The promise is handed over unresolved: Safari allows a write only while the click is being handled.
+  await navigator.clipboard.write([new ClipboardItem({ 'image/png': chartPng(metric) })])
+}
+
+/** The raw points in view of these metrics, as they are drawn; thinned where the curves are thinned. */
+export function seenCsv(metrics: readonly string[]): Blob {
+  const stage = useStage()
+  const series = metrics.flatMap((metric) => stage.seriesOf(metric) ?? [])
+  const view = stage.view.value
+  if (!view || series.length === 0) throw new NothingToExport(metrics.join(', '))
+  return new Blob([toCsv(series, view)], { type: 'text/csv' })
+}
+
+/** Saves a file under this name, by the way every browser and the window know. */
+export function saveFile(blob: Blob, name: string): void {
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(blob)
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
+}
+
+/** `tiny-gpt-loss.png`: a name that every file system takes. */
+export function fileName(metric: string | null, extension: string): string {
+  const task = useStage().session.detail.value?.task.name ?? 'stepline'
+  const clean = (text: string) => text.replace(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[-.]+|-+$/g, '')
+  return `${[task, ...(metric === null ? [] : [metric])].map(clean).join('-')}.${extension}`
+}
