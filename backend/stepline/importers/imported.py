@@ -72,8 +72,7 @@ class Row:
 class Reading:
     """One source as its parser understood it.
 
-    `key`: the source's own identity where it has one (a wandb run id), else None. `mapped` holds names that are settled
-    already (an export of our own). `finished` is None where the source does not say how the training ended.
+    `key`: the source's own identity where it has one (a wandb run id), else None. `finished` is None where the source does not say how the training ended.
     """
 
     format: str
@@ -87,7 +86,6 @@ class Reading:
     finished: Status | None = None
     message: str | None = None
     key: str | None = None
-    own_names: bool = False
 
 
 @dataclass(slots=True)

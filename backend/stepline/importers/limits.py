@@ -21,7 +21,7 @@ FOLDER_FILES = 200_000
 FOLDER_DEPTH = 12
 """What is looked at below one folder."""
 
-EVENT_BYTES = 2**31
+EVENT_BYTES = 2**29
 """One record of an event file; images and graphs can be large, a length beyond this is damage."""
 
 RUNS = 10_000

@@ -126,6 +126,9 @@ class _Shape:
             self.told.append("the source tells no times: every record bears the file's date")
         elif survey.elapsed:
             self.told.append("the source tells elapsed time only: times are reckoned back from the file's date")
+        for name, target in self.mapping.items():
+            if names.chosen((*names.LOSS, *names.EVAL_LOSS), [name]) is None:
+                self.told.append(f"{name!r} stands for {target}, the fullest column whose name says so")
         if "loss" not in self.mapping.values():
             self.told.append("no column is known as the training loss; all keep their own names")
 
@@ -266,11 +269,12 @@ class _Shape:
         survey = self.survey
         known = survey.kind_of(layout)
         has_loss = any(self.mapping.get(name) == "loss" for name in layout)
+        held_out = known.evaluation or any(self.mapping.get(name) == "eval_loss" for name in layout)
         placed = {survey.step, survey.epoch, survey.clock, survey.elapsed, *known.totals, *names.DROPPED}
         if survey.parted_by_rank:
             placed.add(known.rank)
         return _Plan(
-            kind="train_end" if known.closing else "evaluation" if known.evaluation and not has_loss else "step",
+            kind="train_end" if known.closing else "evaluation" if held_out and not has_loss else "step",
             closing=known.closing,
             has_loss=has_loss,
             pairs=[

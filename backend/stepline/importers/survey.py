@@ -267,16 +267,14 @@ class Survey:
             self.run_starts = []
 
     def _step_column(self) -> str | None:
-        most = max((each.present for each in self._steps.values()), default=0)
-        able = {
-            name: each.read
-            for name, each in self._steps.items()
-            if each.present * 2 >= most and each.read * 10 >= each.present * 9 and each.read
-        }
-        return self._first(names.STEP, able)
+        return self._first(
+            names.STEP, {name: each.read for name, each in self._steps.items() if each.read * 10 >= each.present * 9}
+        )
 
     def _first(self, table: tuple[str, ...], read: dict[str, int]) -> str | None:
-        return names.chosen(table, [name for name, count in read.items() if count])
+        """The table's choice among the columns that hold at least half of what the fullest of them holds."""
+        most = max(read.values(), default=0)
+        return names.chosen(table, [name for name, count in read.items() if count and count * 2 >= most])
 
 
 def _is_elapsed(clocks: Clocks, rows: int) -> bool:

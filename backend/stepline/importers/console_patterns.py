@@ -1,0 +1,214 @@
+"""The patterns of text logs, each a function from a line to what it says. Pure; docs/importing.md lists them.
+
+1. a dictionary: `{'loss': 0.93, 'learning_rate': 1e-4, 'epoch': 2.9}` (the Hugging Face trainer, axolotl, fairseq's JSON)
+2. build-nanoGPT: `250 train 6.12`, `250 val 6.11`, `250 hella 0.25`
+3. llm.c's main.log: `s:250 trl:6.12`, `s:250 tel:6.11`, `s:250 eval:0.25`
+4. a progress bar with figures behind it: tqdm (Lightning), Keras
+5. names and values: `iter 10: loss 3.18, time 35.78ms`, `step=10, lr=[1e-05]`, `Epoch: [1][10/100]  Loss 6.9 (7.0)`,
+   `| epoch 1 | 200/2983 batches | loss 6.9`, `lm loss: 9.1E+00`
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from stepline.importers import names
+from stepline.importers.imported import Value
+from stepline.importers.values import number
+
+LINE_CHARS = 20_000
+"""A line of figures is short; a longer one is a printed tensor or a sample."""
+
+_NUM = r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?)\b"
+_ITEM = re.compile(
+    rf"""['"](?P<name>[^'"]{{1,200}})['"]\s*:\s*(?:tensor\(|np\.float\d+\(|array\()?\[?(?:(?P<number>{_NUM})|(?P<quote>['"])(?P<words>[^'"]*)(?P=quote)|\w+)""",
+    re.IGNORECASE,
+)
+_TRIPLE = re.compile(rf"^\s*(?P<step>\d{{1,12}})\s+(?P<name>[A-Za-z_]\w{{0,40}})\s+(?P<value>{_NUM})\s*$", re.IGNORECASE)
+_TRIPLE_NAMES = {"train": "train_loss", "val": "val_loss", "valid": "val_loss", "test": "test_loss"}
+_LLMC = re.compile(r"^\s*s:(?P<step>\d{1,12})((?:\s+[a-z_]+:\S+)+)\s*$")
+_LLMC_NAMES = {"trl": "train_loss", "tel": "val_loss"}
+_BAR = re.compile(
+    r"(?:(?P<label>[^|%]*?):?\s*)?(?P<percent>\d{1,3})%\|[^|]*\|\s*(?P<step>\d+)/(?P<total>\d+)\s*\[(?P<inside>[^\]]*)\]?(?P<after>.*)"
+)
+_KERAS = re.compile(r"^\s*(?P<step>\d+)/(?P<total>\d+)\s*(?:\[[=>.\s]*\]|[━╸\s]{5,})\s*(?:-\s*)?(?P<after>.*)$")
+_HEADING = re.compile(r"^[\s=*#-]*epoch:?\s*\[?(\d{1,7})(?:\s*/\s*\d+)?\]?[\s:=*#.-]*$", re.IGNORECASE)
+_EPOCH_PART = re.compile(r"epoch:?\s*(?:\((?P<mode>\w+)\))?\s*\[\s*(?P<epoch>\d+)\s*\]\s*\[\s*(?P<step>\d+)\s*/\s*(?P<total>\d+)\s*\]", re.IGNORECASE)
+_ITER_PART = re.compile(r"iter\s*\((?P<mode>\w+)\)\s*\[\s*(?P<step>\d+)\s*/\s*(?P<total>\d+)\s*\]", re.IGNORECASE)
+_TORCH_PART = re.compile(r"epoch:?\s*(?P<epoch>\d+)\s*[:|]?\s*\[?\s*(?P<step>\d+)\s*/\s*(?P<total>\d+)(?:\s*\(\s*[\d.]+%\s*\)\]?| batches| loss|\s*\])", re.IGNORECASE)
+_BRACKETED = re.compile(r"\b(epoch|step|iter|iteration|batch)\s*:?\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]", re.IGNORECASE)
+_PAIR = re.compile(
+    rf"(?P<name>[A-Za-z_][\w.@%/()-]*(?: [A-Za-z_(][\w.@%/()-]*){{0,5}}?)\s*(?P<sep>[:=]\s*|\s+)\[?(?P<value>{_NUM})(?P<slash>\s*/\s*\d+)?(?!\d*:\d)(?P<unit>\s?(?:%|ms\b|s\b|it/s|GiB|GB|MiB|MB|tok/s|samples/s|[kKMB]\b))?",
+    re.IGNORECASE,
+)
+_PREFIX = re.compile(
+    r"^\s*(?:\[?\d{4}[-/]\d\d[-/]\d\d[ T][\d:.,]+\]?|\d\d/\d\d/\d{4} [\d:]+|\[[^\]]{0,80}\]|\(?\w+ pid=[^)]*\)|INFO|WARNING|DEBUG|ERROR"
+    r"|[\w.]+:\d+|root|__main__|[-|:>]|\d+:(?=\s))+[\s:|>-]*",
+)
+_NOISE = frozenset({"info", "root", "warning", "debug", "train:", "mean", "avg:", "and", "with", "at", "is", "the", "of", "to"})
+_HELD_OUT = re.compile(r"\b(val(?:id(?:ation)?)?|eval(?:uation)?|test|dev)\b", re.IGNORECASE)
+_STEPS = frozenset({"step", "steps", "iter", "iteration", "global_step", "it", "update", "updates"})
+_EPOCHS = frozenset(map(names.folded, names.EPOCH)) | {"train_epoch", "test_epoch"}
+_TELLING = frozenset({"loss", "perplexity", "ppl", "reward", "bpb", "bpc", "nll"})
+
+
+@dataclass(slots=True)
+class Bar:
+    """A progress bar: where it stands, and the figures shown behind it."""
+
+    step: int
+    total: int
+    epoch: float | None = None
+    is_epochs: bool = False
+    values: dict[str, Value] = field(default_factory=dict)
+
+
+def figures(words: str) -> tuple[dict[str, Value], bool] | None:
+    """The figures of a line, and whether they were printed as a dictionary; None where it has none."""
+    if len(words) > LINE_CHARS or not any(letter.isdigit() for letter in words):
+        if "nan" not in words.casefold():
+            return None
+    if found := _dictionary(words):
+        return found, True
+    if matched := _TRIPLE.match(words):
+        name = _TRIPLE_NAMES.get(matched["name"].casefold(), matched["name"])
+        return {"step": float(matched["step"]), name: _number(matched["value"])}, False
+    if matched := _LLMC.match(words):
+        values: dict[str, Value] = {"step": float(matched["step"])}
+        for part in matched[2].split():
+            name, _, value = part.partition(":")
+            if (found_number := number(value)) is not None:
+                values[_LLMC_NAMES.get(name, name)] = found_number
+        return (values, False) if len(values) > 1 else None
+    found = _pairs(words)
+    return (found, False) if found else None
+
+
+def progress(words: str) -> Bar | None:
+    """A progress bar, of tqdm's or Keras's form."""
+    if "%|" in words and (matched := _BAR.search(words)):
+        values = _tail(f"{matched['inside']} , {matched['after']}")
+        label = _HEADING.match((matched["label"] or "").strip())
+        return Bar(
+            int(matched["step"]),
+            int(matched["total"]),
+            epoch=float(label[1]) if label else None,
+            is_epochs=(matched["label"] or "").strip().casefold() in ("epoch", "epochs"),
+            values=values if is_telling(values) else {},
+        )
+    if "/" in words and (matched := _KERAS.match(words)):
+        bar = Bar(int(matched["step"]), int(matched["total"]))
+        if bar.step == bar.total:
+            values = _tail(matched["after"].replace(" - ", " , "))
+            bar.values = values if is_telling(values) else {}
+        return bar
+    return None
+
+
+def epoch_heading(words: str) -> float | None:
+    """The epoch of a line that says nothing else: `Epoch 3/10`."""
+    matched = _HEADING.match(words) if len(words) < 80 else None
+    return float(matched[1]) if matched else None
+
+
+def looks_like_figures(words: str) -> bool:
+    """Whether a line that was not understood seems to print a loss."""
+    return len(words) <= LINE_CHARS and re.search(r"\bloss\b\D{0,12}\d", words, re.IGNORECASE) is not None
+
+
+def is_telling(values: dict[str, Value]) -> bool:
+    return any(
+        value.__class__ is float and not _TELLING.isdisjoint(names.folded(name).split("_")) for name, value in values.items()
+    )
+
+
+def _dictionary(words: str) -> dict[str, Value] | None:
+    begin = words.find("{")
+    end = words.rfind("}")
+    if begin < 0 or end < begin:
+        return None
+    values: dict[str, Value] = {}
+    for item in _ITEM.finditer(words, begin, end):
+        found = number(item["number"] or item["words"] or "")
+        if found is not None:
+            values[item["name"]] = found
+        elif item["words"] and len(item["words"]) < 200:
+            values[item["name"]] = item["words"]
+    known = is_telling(values) or names.is_closing(values)
+    held_out = any(name.startswith(("eval_", "val_", "test_")) for name in values) and (
+        "epoch" in values or "step" in values
+    )
+    return values if known or held_out else None
+
+
+def _pairs(words: str) -> dict[str, Value] | None:
+    values: dict[str, Value] = {}
+    rest = words
+    if part := _EPOCH_PART.search(rest) or _TORCH_PART.search(rest):
+        values["epoch"], values["step"] = float(part["epoch"]), f"{part['step']}/{part['total']}"
+    elif part := _ITER_PART.search(rest):
+        values["step"] = f"{part['step']}/{part['total']}"
+    mode = part.groupdict().get("mode") if part else None
+    if part:
+        rest = f"{rest[: part.start()]} , {rest[part.end() :]}" if not part[0].casefold().endswith("loss") else (
+            f"{rest[: part.start()]} , loss {rest[part.end() :]}"
+        )
+    rest = _BRACKETED.sub(r"\1 \2/\3 ,", rest)
+    rest = _PREFIX.sub("", rest, count=1)
+    label = rest[: _first_pair(rest)]
+    prefix = "val/" if (mode and _HELD_OUT.fullmatch(mode)) or _HELD_OUT.search(label) else ""
+    found = _tail(rest)
+    starts_with_step = False
+    for index, (name, value) in enumerate(found.items()):
+        fold = names.folded(name)
+        if fold in _EPOCHS:
+            values.setdefault("epoch", value)
+        elif fold in _STEPS:
+            starts_with_step = starts_with_step or index == 0
+            values.setdefault("step", value)
+        else:
+            values[name if not prefix or names.is_evaluation(name) else prefix + name] = value
+    metrics = [name for name in values if name not in ("epoch", "step")]
+    if metrics and (is_telling(values) or starts_with_step or (part is not None and len(metrics) > 1)):
+        return values
+    return None
+
+
+def _first_pair(words: str) -> int:
+    matched = _PAIR.search(words)
+    if not matched:
+        return 0
+    return matched.start("sep")
+
+
+def _tail(words: str) -> dict[str, Value]:
+    """Names and their values in a line, in order; of a value and its average in brackets the value."""
+    values: dict[str, Value] = {}
+    for matched in _PAIR.finditer(words):
+        name = _name(matched["name"], by_colon=matched["sep"].strip() != "")
+        if not name or name in values or names.folded(name).startswith("best"):
+            continue
+        value = matched["value"]
+        found = number(value.rstrip(","))
+        if found is None:
+            continue
+        if matched["slash"] and names.folded(name) in _STEPS | {"batch"}:
+            values[name] = f"{value}{matched['slash'].replace(' ', '')}"
+        else:
+            values[name] = found
+    return values
+
+
+def _name(words: str, *, by_colon: bool) -> str:
+    parts = [part for part in words.strip("-|. ").split() if part.casefold() not in _NOISE]
+    for count in range(min(len(parts), 4), 0, -1):
+        fold = names.folded(" ".join(parts[-count:]))
+        if fold in _STEPS or fold in _EPOCHS or not _TELLING.isdisjoint(fold.split("_")):
+            return " ".join(parts[-count:])
+    return " ".join(parts[-5:] if by_colon else parts[-2:])
+
+
+def _number(words: str) -> float:
+    found = number(words)
+    return 0.0 if found is None else found
