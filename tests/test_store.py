@@ -130,7 +130,7 @@ records = st.builds(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(records, max_size=6), max_size=4))
 def test_any_records_come_back_and_columns_agree_with_them(tmp_path_factory, batches):
     opened = Store.open(tmp_path_factory.mktemp("store") / "s.db", writable=True)

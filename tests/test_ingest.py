@@ -1,0 +1,486 @@
+"""Journals into the store: once each, in order, whatever the files and the processes go through."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stepline.errors import JournalError, JournalNewer
+from stepline.ingest import Ingest
+from stepline.ingest.decoding import decode_lines
+from stepline.journal import (
+    Header,
+    Heartbeat,
+    Process,
+    Record,
+    Update,
+    encode_header,
+    encode_heartbeat,
+    encode_record,
+    encode_update,
+    parse_lines,
+)
+from stepline.store import Store
+
+HERE = Process.current()
+GONE = replace(HERE, pid=2**22 + 1, started=5.0)
+"""A process of this machine that is not there."""
+ELSEWHERE = replace(HERE, host="elsewhere", boot="another")
+
+
+class Journal:
+    """A training's side: appends lines to a run's file."""
+
+    def __init__(self, folder, run="20260101-000000-0000000a", task="t1", *, process=HERE, name=None, time_=None):
+        self.run = run
+        self.path = folder / (name or f"{run}.jsonl")
+        started = time.time() if time_ is None else time_
+        self.write(encode_header(Header(task, "demo", None, run, started, process, 100, {})))
+
+    def write(self, data):
+        with self.path.open("ab") as file:
+            file.write(data)
+
+    def steps(self, first, last):
+        self.write(b"".join(encode_record(step(number)) for number in range(first, last)))
+
+    def end(self, status="completed"):
+        self.write(encode_record(Record("train_end", time.time(), details={"status": status})))
+
+
+def step(number):
+    return Record("step", time.time(), number, None, {"loss": 1 / (number + 1)})
+
+
+@pytest.fixture
+def store(home):
+    opened = Store.open(home.database, writable=True)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def ingest(home, store):
+    return Ingest(home, store)
+
+
+@pytest.fixture
+def live(ingest):
+    ingest.start()
+    yield ingest
+    ingest.stop()
+
+
+def steps(store, task="t1"):
+    return [entry.step for entry in store.records(task) if entry.kind == "step"]
+
+
+def until(true, secs=30):
+    deadline = time.monotonic() + secs
+    while not true():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.005)
+
+
+# One pass
+
+
+def test_a_home_without_journals_has_no_tasks(ingest, store, home):
+    ingest.take_in_all()
+    assert store.tasks() == []
+    home.journals.rmdir()
+    ingest.take_in_all()
+
+
+def test_passes_add_what_is_new(home, ingest, store):
+    journal = Journal(home.journals)
+    journal.steps(0, 10)
+    ingest.take_in_all()
+    ingest.take_in_all()
+    assert steps(store) == list(range(10))
+    journal.steps(10, 15)
+    journal.end("stopped")
+    ingest.take_in_all()
+    Ingest(home, store).take_in_all()
+    assert steps(store) == list(range(15))
+    assert store.task("t1").status == "stopped"
+    assert store.position(journal.run) == journal.path.stat().st_size
+
+
+def test_a_header_alone_is_a_pending_task_and_half_a_header_nothing_yet(home, ingest, store):
+    Journal(home.journals)
+    whole = encode_header(Header("t2", "half", None, "half", 1.0, HERE, None, {}))
+    (home.journals / "half.jsonl").write_bytes(whole[:-5])
+    (home.journals / "empty.jsonl").write_bytes(b"")
+    ingest.take_in_all()
+    assert [(task.id, task.status) for task in store.tasks()] == [("t1", "pending")]
+    (home.journals / "half.jsonl").write_bytes(whole)
+    ingest.take_in_all()
+    assert {task.id for task in store.tasks()} == {"t1", "t2"}
+    assert ingest.notes == []
+
+
+def test_an_unended_last_line_is_waited_for_while_the_run_lives(home, ingest, store):
+    journal = Journal(home.journals)
+    line = encode_record(step(7))
+    journal.write(line[:20])
+    ingest.take_in_all()
+    assert steps(store) == []
+    journal.write(line[20:-1])
+    ingest.take_in_all()
+    assert steps(store) == [], "whole, but without its end: more of it may come"
+    journal.write(b"\n")
+    ingest.take_in_all()
+    assert steps(store) == [7]
+    assert store.runs("t1")[0].damaged == 0
+
+
+@pytest.mark.parametrize(("cut", "found"), [(1, [7, 8]), (5, [7])])
+def test_when_the_run_is_dead_its_last_line_counts_if_it_is_whole(home, ingest, store, cut, found):
+    journal = Journal(home.journals, process=GONE)
+    journal.write(encode_record(step(7)) + encode_record(step(8))[:-cut])
+    ingest.take_in_all()
+    assert steps(store) == found
+    assert store.task("t1").status == "failed"
+    assert store.runs("t1")[0].damaged == 0
+
+
+def test_the_end_that_a_dead_run_told_last_counts(home, ingest, store):
+    journal = Journal(home.journals, process=GONE)
+    journal.write(encode_record(Record("train_end", time.time(), details={"status": "stopped"}))[:-1])
+    ingest.take_in_all()
+    (run,) = store.runs("t1")
+    assert (run.status, run.inferred) == ("stopped", False)
+
+
+def test_damaged_lines_are_left_out_counted_and_told(home, ingest, store):
+    journal = Journal(home.journals)
+    journal.steps(0, 2)
+    journal.write(b'{"kind": "step", "ti\n\xff\xfe\n{"kind": "unknown", "time": 1}\n\n')
+    journal.steps(2, 4)
+    ingest.take_in_all()
+    assert steps(store) == [0, 1, 2, 3]
+    assert store.runs("t1")[0].damaged == 3
+    assert ingest.notes == [f"Journal {journal.run}: 3 lines could not be read and were left out"]
+    journal.write(b"torn\n")
+    ingest.take_in_all()
+    assert "4 lines" in ingest.notes[0]
+
+
+def test_files_that_are_no_journals_are_told_and_keep_nothing_back(home, ingest, store):
+    (home.journals / "a.jsonl").write_text('{"loss": 1}\n')
+    (home.journals / "b.jsonl").write_text('{"stepline": "9.0", "run": "b"}\n')
+    (home.journals / "c.txt").write_text("no\n")
+    (home.journals / "d.jsonl").mkdir()
+    Journal(home.journals).steps(0, 1)
+    (home.journals / "20260101-000000-0000000a.commands.jsonl").write_text('{"id": "1", "command": "stop"}\n')
+    ingest.take_in_all()
+    assert steps(store) == [0]
+    assert len(ingest.notes) == 3
+    for name, why in (("a", "This file is not a Stepline journal"), ("b", "later Stepline"), ("d", "cannot be read")):
+        assert [note for note in ingest.notes if note.startswith(f"{name}.jsonl was not taken in") and why in note]
+
+
+def test_a_copy_adds_only_what_its_run_does_not_have(home, ingest, store, tmp_path):
+    journal = Journal(home.journals, process=ELSEWHERE)
+    journal.steps(0, 10)
+    data = journal.path.read_bytes()
+    (home.journals / "copy of it.jsonl").write_bytes(data)
+    (home.journals / "shorter.jsonl").write_bytes(data[: len(data) // 2])
+    ingest.take_in_all()
+    assert steps(store) == list(range(10))
+    longer = tmp_path / "longer.jsonl"
+    longer.write_bytes(data + encode_record(step(10)))
+    assert ingest.import_journal(longer) == "t1"
+    assert ingest.import_journal(longer) == "t1"
+    (tmp_path / "older.jsonl").write_bytes(data[:-30])
+    ingest.import_journal(tmp_path / "older.jsonl")
+    assert steps(store) == list(range(11))
+    assert store.runs("t1")[0].damaged == 0
+    journal.steps(10, 12)
+    os.replace(journal.path, home.journals / "moved.jsonl")
+    Ingest(home, store).take_in_all()
+    assert len(steps(store)) in (11, 12), "the same bytes of the run are taken in once, from wherever"
+
+
+def test_journals_of_a_task_that_wait_are_taken_in_run_by_run(home, ingest, store):
+    for number in (2, 0, 1):
+        journal = Journal(home.journals, f"2026010{number}-000000-00000000", process=GONE, time_=1000.0 * number)
+        journal.steps(number * 10, number * 10 + 10)
+    Journal(home.journals, "20250101-000000-00000000", "t2").steps(0, 3)
+    ingest.take_in_all()
+    assert steps(store) == list(range(30))
+    assert [run.number for run in store.runs("t1")] == [1, 2, 3]
+    assert steps(store, "t2") == [0, 1, 2]
+
+
+def test_what_cannot_be_imported_is_told(ingest, tmp_path):
+    with pytest.raises(JournalError, match="cannot be read"):
+        ingest.import_journal(tmp_path / "none.jsonl")
+    (tmp_path / "x").write_text("no journal\n")
+    with pytest.raises(JournalError, match="not a Stepline journal"):
+        ingest.import_journal(tmp_path / "x")
+    (tmp_path / "y").write_text('{"stepline": "2.0"')
+    with pytest.raises(JournalError, match="not a Stepline journal"):
+        ingest.import_journal(tmp_path / "y")
+    (tmp_path / "z").write_text('{"stepline": "2.0"}\n')
+    with pytest.raises(JournalNewer):
+        ingest.import_journal(tmp_path / "z")
+
+
+def test_a_run_elsewhere_that_falls_silent_fails_and_comes_back(home, ingest, store):
+    journal = Journal(home.journals, process=ELSEWHERE, time_=time.time() - 5000)
+    journal.write(encode_heartbeat(Heartbeat(time.time() - 4000, 1, "train")))
+    ingest.take_in_all()
+    (run,) = store.runs("t1")
+    assert (run.status, run.inferred) == ("failed", True)
+    assert "Nothing was heard of it" in run.message
+    assert run.ended == run.heartbeat_time
+    journal.write(encode_heartbeat(Heartbeat(time.time(), 2, "train")))
+    ingest.take_in_all()
+    assert store.task("t1").status == "running"
+
+
+def test_long_lines_and_chunks_of_a_long_journal(home, ingest, store):
+    journal = Journal(home.journals)
+    journal.write(encode_record(Record("message", 1.0, message="x" * 20_000_000)))
+    text = "y" * 100_000
+    journal.write(b"".join(encode_record(Record("message", float(n), message=text)) for n in range(200)))
+    journal.steps(0, 3)
+    ingest.take_in_all()
+    assert store.task("t1").records == 204
+    assert len(next(store.records("t1")).message) == 20_000_000
+
+
+# The thread
+
+
+def test_new_lines_come_while_it_runs_and_who_listens_is_told(home, live, store):
+    told = []
+    live.on_change = told.append
+    journal = Journal(home.journals)
+    journal.steps(0, 5)
+    until(lambda: store.tasks() and steps(store) == list(range(5)))
+    other = Journal(home.journals, "20260101-000000-0000000b")
+    for number in range(5, 30):
+        journal.steps(number, number + 1)
+        other.steps(number, number + 1)
+    until(lambda: store.task("t1").records == 55)
+    by_run = {run.id: [e.step for e in store.records("t1") if e.run_id == run.id] for run in store.runs("t1")}
+    assert by_run == {journal.run: list(range(30)), other.run: list(range(5, 30))}
+    assert {"t1"} in told
+
+
+def test_a_run_whose_process_dies_fails_and_one_that_ended_may_say_more(home, live, store):
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    import psutil
+
+    theirs = replace(HERE, pid=process.pid, started=psutil.Process(process.pid).create_time())
+    dying, ending = Journal(home.journals, "a", process=theirs), Journal(home.journals, "b", "t2")
+    dying.steps(0, 3)
+    ending.steps(0, 3)
+    ending.end()
+    until(lambda: len(store.tasks()) == 2 and store.task("t1").status == "running")
+    process.kill()
+    process.wait()
+    until(lambda: store.task("t1").status == "failed")
+    ending.write(encode_record(Record("evaluation", time.time(), 3, None, {"eval_loss": 0.5})))
+    until(lambda: store.task("t2").records == 5)
+    assert store.task("t2").status == "completed"
+
+
+def test_ended_journals_are_not_looked_at(home, store):
+    for number in range(300):
+        journal = Journal(home.journals, f"run{number:04}", f"t{number}")
+        journal.end()
+    Ingest(home, store).take_in_all()
+    ingest = Ingest(home, store)
+    ingest.take_in_all()
+    opened = ingest.files_examined
+    assert opened == 300, "one look each, none opened: the store knows them by their names"
+    running = Journal(home.journals, "running", "running")
+    for _ in range(5):
+        ingest.poll()
+    settled, polls = ingest.files_examined, ingest.polls
+    for number in range(20):
+        running.steps(number, number + 1)
+        ingest.poll()
+    listings = 1
+    assert ingest.files_examined - settled <= (ingest.polls - polls) + listings * 301
+    assert steps(store, "running") == list(range(20))
+
+
+def test_it_stops_and_starts_and_leaves_no_thread(home, ingest, store):
+    before = set(threading.enumerate())
+    journal = Journal(home.journals)
+    for number in range(3):
+        ingest.start()
+        journal.steps(number, number + 1)
+        until(lambda number=number: store.tasks() and len(steps(store)) == number + 1)
+        ingest.stop()
+        assert set(threading.enumerate()) == before
+    ingest.stop()
+
+
+def test_an_error_of_the_store_is_told_and_tried_again(home, store):
+    journal = Journal(home.journals)
+    journal.steps(0, 3)
+    reader = Store.open(home.database, writable=False)
+    ingest = Ingest(home, reader)
+    ingest.start()
+    until(lambda: ingest.notes)
+    assert "cannot be written" in ingest.notes[0]
+    ingest.stop()
+    reader.close()
+
+
+# Killed at any moment
+
+
+INGESTING = """
+import sys
+from stepline.home import Home
+from stepline.ingest import Ingest
+from stepline.store import Store
+home = Home.open(sys.argv[1])
+store = Store.open(home.database, writable=True)
+ingest = Ingest(home, store)
+print("ready", flush=True)
+while True:
+    ingest.poll()
+"""
+
+
+def test_a_process_killed_again_and_again_loses_and_doubles_nothing(home):
+    """-9 at random moments, while two runs of a task grow; what is stored equals what was logged."""
+    chance = random.Random(1)
+    runs = [Journal(home.journals, f"run{n}") for n in range(2)]
+    logged = {journal.run: [] for journal in runs}
+    for _ in range(12):
+        process = subprocess.Popen([sys.executable, "-c", INGESTING, str(home.path)], stdout=subprocess.PIPE)
+        process.stdout.readline()
+        ends = time.monotonic() + chance.uniform(0.0, 0.25)
+        while time.monotonic() < ends:
+            journal = chance.choice(runs)
+            count = chance.choice([1, 3, 500])
+            begin = len(logged[journal.run])
+            journal.steps(begin, begin + count)
+            logged[journal.run] += range(begin, begin + count)
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    store = Store.open(home.database, writable=True)
+    Ingest(home, store).take_in_all()
+    entries = list(store.records("t1"))
+    assert [entry.sequence for entry in entries] == list(range(len(entries)))
+    for run, expected in logged.items():
+        assert [entry.step for entry in entries if entry.run_id == run] == expected
+    for row in store.runs("t1"):
+        assert (row.records, row.damaged) == (len(logged[row.id]), 0)
+        assert row.position == (home.journals / f"{row.id}.jsonl").stat().st_size
+    assert store.metrics("t1")[0].count == len(entries)
+    store.close()
+
+
+# The fast decoder gives what the slow one gives
+
+
+plain_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+values = st.one_of(
+    st.integers(-(2**64), 2**64),
+    st.floats(),
+    st.sampled_from(["NaN", "Infinity", "-Infinity", "nan", "é", 10**400]),
+    plain_json,
+)
+field_values = {
+    "kind": st.sampled_from(["step", "evaluation", "train_end", "message", "checkpoint", "train_start"]) | plain_json,
+    "time": st.floats(0, 4e9) | st.integers(0, 10**10) | plain_json,
+    "step": st.integers(-(2**65), 2**65) | st.floats() | st.just(10.0) | plain_json,
+    "epoch": st.floats() | st.integers() | plain_json,
+    "metrics": st.dictionaries(st.text(max_size=4), values, max_size=4) | plain_json,
+    "message": st.text() | plain_json,
+    "details": st.just({}) | plain_json,
+    "unknown": plain_json,
+    "heartbeat": st.fixed_dictionaries({"time": st.floats(0, 9), "step": st.integers(0, 9)}) | plain_json,
+    "update": plain_json,
+}
+ordinary = {name: each for name, each in field_values.items() if name not in ("kind", "time")}
+lines = st.fixed_dictionaries(
+    {"kind": st.sampled_from(["step", "evaluation", "message"]), "time": st.floats(0, 4e9)}, optional=ordinary
+) | st.fixed_dictionaries({}, optional=field_values)
+encoded = st.builds(
+    lambda fields, ascii_, spaces: json.dumps(
+        fields, ensure_ascii=ascii_, separators=(", ", ": ") if spaces else (",", ":")
+    ).encode("utf-8", "surrogatepass"),
+    lines,
+    st.booleans(),
+    st.booleans(),
+)
+
+
+@st.composite
+def damaged(draw):
+    """A line with some bytes changed, cut out or put in."""
+    line = bytearray(draw(encoded))
+    for _ in range(draw(st.integers(0, 3))):
+        place = draw(st.integers(0, len(line)))
+        line[place : place + draw(st.integers(0, 3))] = draw(
+            st.binary(max_size=2) | st.sampled_from([b"\\u0041", b"\\ud800", b'"', b"}"])
+        )
+    return bytes(line)
+
+
+def entries_of(entries):
+    """Comparable, NaN included: repr tells every float apart."""
+    found = []
+    for each in entries:
+        if isinstance(each, Heartbeat | Update):
+            found.append(repr(each))
+        else:
+            found.append(
+                repr(Record(each.kind, each.time, each.step, each.epoch, each.metrics, each.message, each.details))
+            )
+    return found
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(damaged() | st.sampled_from([b"", b" ", b"\r", b"\x0c", b"null", b"[]"]), max_size=5),
+    st.booleans(),
+    st.booleans(),
+)
+def test_the_fast_decoder_gives_what_the_slow_one_gives(pieces, unended, ended):
+    data = b"\n".join(pieces) + (b"" if unended else b"\n")
+    slow, fast = parse_lines(data, ended=ended), decode_lines(data, ended=ended)
+    assert (fast.consumed, fast.damaged) == (slow.consumed, slow.damaged)
+    assert entries_of(fast.entries) == entries_of(slow.entries)
+
+
+def test_what_the_recorder_writes_is_decoded_alike():
+    written = [
+        Record("step", 1764000000.25, 10, 0.5, {"loss": 2.1, "grad_norm": math.nan, "big": 1e308, "n": 3, "t": "文"}),
+        Record("step", 1764000001.0, 0, None, {"a": math.inf, "b": -math.inf, "c": -0.0, "d": 5e-324}),
+        Record("train_end", 1764000002.0, 40, 2.0, {"train_loss": 1.0}, "it ended", {"status": "completed"}),
+        Record("message", 1764000003.0, message='quotes " and \\ and \u2028 and \x00'),
+    ]
+    data = b"".join(map(encode_record, written))
+    data += encode_heartbeat(Heartbeat(1.0, 2, "save")) + encode_update(Update(5, {"a": 1}, "name"))
+    slow, fast = parse_lines(data), decode_lines(data)
+    assert fast.damaged == slow.damaged == 0
+    assert len(fast.entries) == 6
+    assert entries_of(fast.entries) == entries_of(slow.entries)
