@@ -32,6 +32,7 @@ export const en = {
     stepsOf: '{n} / {total} steps',
     runStep: 'run {run}, step {step}',
     clear: 'Clear',
+    comma: ', ',
   },
   status: {
     running: 'Running',
@@ -84,7 +85,7 @@ export const en = {
     idealSpeed: 'steady',
     lowest: 'lowest {value}',
   },
-  trend: { down: 'falling', up: 'rising', flat: 'steady', schedule: 'by schedule' },
+  trend: { falling: 'falling', rising: 'rising', steady: 'steady', schedule: 'by schedule' },
   mode: { live: 'Live', review: 'Review', every: 'every {n} steps', points: '{n} record | {n} records' },
   command: {
     label: 'Training',
@@ -135,12 +136,10 @@ export const en = {
     stepHint: 'One line a run, over each other',
   },
   export: {
-    png: 'Save {chart} as PNG',
-    copyPng: 'Copy {chart} as PNG',
-    svg: 'Save {chart} as SVG',
-    csvSeen: 'CSV of what is seen',
-    csvAll: 'CSV of every record',
-    jsonl: 'JSON lines of every record',
+    savePng: 'Save as PNG',
+    copyPng: 'Copy as PNG',
+    saveSvg: 'Save as SVG',
+    csvSeen: 'Save what is seen as CSV',
     done: 'Saved {name}',
     copied: 'Picture copied',
     failed: 'The export failed',
@@ -394,60 +393,41 @@ export const en = {
     loading: 'Loading',
   },
   finding: {
+    label: 'Findings',
     show: 'Show',
     advice: 'What to do',
     dismiss: 'Dismiss',
     more: '{n} more',
-    where: 'Run {run}, records {first}–{last}',
-    whereOne: 'Run {run}, record {first}',
-    rules: {
-      non_finite: {
-        title: 'NaN or infinity',
-        text: '{metric} was not a number.',
-        advice: 'Go back to the last clean checkpoint, lower the learning rate, and look at the data of these steps.',
-      },
-      masked_nan: {
+    steps: 'Run {run}, steps {first}–{last}:',
+    step: 'Run {run}, step {first}:',
+    run: 'Run {run}:',
+    cleanCheckpoint: 'Last clean checkpoint: {step}.',
+    masked_nan: {
+      certain: {
         title: 'NaN hidden by the trainer',
-        text: 'The loss was logged as 0.0 while the gradient norm was NaN.',
-        advice: 'Set logging_nan_inf_filter to False to see the true loss, and go back to the last clean checkpoint.',
+        text: '{n} record logged as loss 0.0 while the gradient norm was NaN. | {n} records logged as loss 0.0 while the gradient norm was NaN.',
+        advice:
+          'The trainer replaced NaN with 0.0. Set logging_nan_inf_filter=False to see the true loss. Go back to the last clean checkpoint, lower the learning rate, and look at the data of these steps.',
       },
-      spike: {
-        title: 'Spike',
-        text: '{metric} rose far above its neighbours.',
-        advice: 'Look at the data of these steps; clip gradients or lower the learning rate if it happens again.',
+      plain: {
+        title: 'NaN in the loss',
+        text: '{n} record whose loss is no finite number. | {n} records whose loss is no finite number.',
+        advice:
+          'Go back to the last clean checkpoint, lower the learning rate or clip gradients, and look at the data of these steps. With mixed precision, try bf16.',
       },
-      divergence: {
-        title: 'Loss is rising',
-        text: 'The loss has risen for a long stretch.',
-        advice: 'Stop, go back to a checkpoint before the rise, and lower the learning rate.',
+      likely: {
+        title: 'Loss of exactly 0',
+        text: '{n} record with a loss of exactly 0 after ordinary losses: likely a NaN that the trainer hid. | {n} records with a loss of exactly 0 after ordinary losses: likely a NaN that the trainer hid.',
+        advice:
+          'Set logging_nan_inf_filter=False to see the true loss, and look at the gradient norm and the data of these steps.',
       },
-      overfitting: {
-        title: 'Overfitting',
-        text: 'The evaluation loss rises while the training loss falls.',
-        advice: 'Think of stopping early, or use the checkpoint with the best evaluation.',
-      },
-      plateau: {
-        title: 'Loss has levelled off',
-        text: 'The loss has hardly changed for a long stretch.',
-        advice: 'The training may be done. Otherwise raise the learning rate or change its schedule.',
-      },
-      stall: {
-        title: 'No progress',
-        text: 'Nothing has been logged for longer than usual.',
-        advice: 'See whether the process still works: GPU, data loading, disk.',
-      },
-      slow: {
-        title: 'Training became slower',
-        text: 'The speed fell far below what it was before.',
-        advice: 'Check data loading, other programs on the GPU, and its temperature.',
-      },
-      unresponsive: {
-        title: 'Not responding',
-        text: 'The training process lives but has said nothing for a while.',
-        advice: 'See whether the process still works: GPU, data loading, disk.',
-      },
-      other: { title: 'Finding', text: '{rule}', advice: 'Look at the curves at this place.' },
     },
+    stall: {
+      title: 'No new steps',
+      text: 'Nothing for {silent}; usually a step is logged every {median}.',
+      advice: 'See whether the process still works: its output, GPU use, data loading, free disk space.',
+    },
+    other: { title: 'Finding: {rule}', advice: 'Look at the curves at this place.' },
   },
   tasks: {
     title: 'Tasks',
@@ -497,6 +477,9 @@ export const en = {
     data: 'Data',
     home: 'Data folder',
     homeText: 'Journals and the database lie here. To use another folder, start with --home or set STEPLINE_HOME.',
+    database: 'Database',
+    databaseMoved: 'The data folder lies on a network file system, where a database is not safe; it lies here instead.',
+    notes: 'To know',
     writer: 'Writing',
     writerYes: 'This window takes in new records.',
     writerNo: 'Another Stepline on this folder takes in new records; this one reads beside it.',

@@ -29,6 +29,7 @@ export const zh: Messages = {
     stepsOf: '{n} / {total} 步',
     runStep: '第 {run} 次运行，第 {step} 步',
     clear: '清除',
+    comma: '，',
   },
   status: {
     running: '运行中',
@@ -81,7 +82,7 @@ export const zh: Messages = {
     idealSpeed: '稳定',
     lowest: '最低 {value}',
   },
-  trend: { down: '下降', up: '上升', flat: '平稳', schedule: '按调度' },
+  trend: { falling: '下降', rising: '上升', steady: '平稳', schedule: '按调度' },
   mode: { live: '实时监控', review: '历史回顾', every: '每 {n} 步', points: '{n} 条记录' },
   command: {
     label: '训练',
@@ -130,12 +131,10 @@ export const zh: Messages = {
     stepHint: '每次运行一条线，彼此重叠',
   },
   export: {
-    png: '将{chart}存为 PNG',
-    copyPng: '将{chart}复制为 PNG',
-    svg: '将{chart}存为 SVG',
-    csvSeen: '当前所见的 CSV',
-    csvAll: '全部记录的 CSV',
-    jsonl: '全部记录的 JSON Lines',
+    savePng: '存为 PNG',
+    copyPng: '复制为 PNG',
+    saveSvg: '存为 SVG',
+    csvSeen: '将当前所见存为 CSV',
     done: '已保存 {name}',
     copied: '图片已复制',
     failed: '导出失败',
@@ -388,60 +387,39 @@ export const zh: Messages = {
     loading: '正在加载',
   },
   finding: {
+    label: '诊断',
     show: '查看位置',
     advice: '如何处理',
     dismiss: '忽略',
     more: '还有 {n} 条',
-    where: '第 {run} 次运行，记录 {first}–{last}',
-    whereOne: '第 {run} 次运行，记录 {first}',
-    rules: {
-      non_finite: {
-        title: 'NaN 或无穷',
-        text: '{metric}不是有限的数值。',
-        advice: '回到最后一个完好的检查点，降低学习率，并检查这些步的数据。',
-      },
-      masked_nan: {
+    steps: '第 {run} 次运行第 {first}–{last} 步：',
+    step: '第 {run} 次运行第 {first} 步：',
+    run: '第 {run} 次运行：',
+    cleanCheckpoint: '最后一个完好的检查点：{step}。',
+    masked_nan: {
+      certain: {
         title: '训练器掩盖了 NaN',
-        text: '损失记录为 0.0，而梯度范数为 NaN。',
-        advice: '将 logging_nan_inf_filter 设为 False 以看到真实损失，并回到最后一个完好的检查点。',
+        text: '{n} 条记录写作损失 0.0，而梯度范数为 NaN。',
+        advice:
+          '训练器把 NaN 换成了 0.0。设 logging_nan_inf_filter=False 可看到真实损失。请回到最后一个完好的检查点，降低学习率，并检查这些步的数据。',
       },
-      spike: {
-        title: '尖峰',
-        text: '{metric}远高于前后的值。',
-        advice: '检查这些步的数据；若再次出现，请裁剪梯度或降低学习率。',
+      plain: {
+        title: '损失出现 NaN',
+        text: '{n} 条记录的损失不是有限的数值。',
+        advice: '请回到最后一个完好的检查点，降低学习率或裁剪梯度，并检查这些步的数据。若使用混合精度，可改用 bf16。',
       },
-      divergence: {
-        title: '损失在上升',
-        text: '损失已持续上升一段时间。',
-        advice: '停止训练，回到上升之前的检查点，并降低学习率。',
+      likely: {
+        title: '损失恰好为 0',
+        text: '正常损失之后有 {n} 条记录的损失恰好为 0，很可能是训练器掩盖了 NaN。',
+        advice: '设 logging_nan_inf_filter=False 可看到真实损失，并检查这些步的梯度范数与数据。',
       },
-      overfitting: {
-        title: '过拟合',
-        text: '训练损失下降，而评估损失上升。',
-        advice: '考虑早停，或使用评估最佳的检查点。',
-      },
-      plateau: {
-        title: '损失已趋于平稳',
-        text: '损失已有一段时间几乎不变。',
-        advice: '训练可能已经收敛。否则请提高学习率或更换调度策略。',
-      },
-      stall: {
-        title: '没有进展',
-        text: '已超过通常的间隔没有新记录。',
-        advice: '检查进程是否还在工作：GPU、数据加载、磁盘。',
-      },
-      slow: {
-        title: '训练变慢',
-        text: '速度远低于之前。',
-        advice: '检查数据加载、GPU 上的其他程序以及温度。',
-      },
-      unresponsive: {
-        title: '无响应',
-        text: '训练进程还在，但已有一段时间没有消息。',
-        advice: '检查进程是否还在工作：GPU、数据加载、磁盘。',
-      },
-      other: { title: '发现', text: '{rule}', advice: '请查看此处的曲线。' },
     },
+    stall: {
+      title: '没有新的训练步',
+      text: '已有 {silent} 没有记录，通常每 {median} 记录一次。',
+      advice: '请检查进程是否还在工作：输出、GPU 占用、数据加载、磁盘空间。',
+    },
+    other: { title: '诊断：{rule}', advice: '请查看此处的曲线。' },
   },
   tasks: {
     title: '任务',
@@ -491,6 +469,9 @@ export const zh: Messages = {
     data: '数据',
     home: '数据文件夹',
     homeText: '训练日志文件与数据库都在这里。要换文件夹，请在启动时加 --home，或设置 STEPLINE_HOME。',
+    database: '数据库',
+    databaseMoved: '数据文件夹位于网络文件系统，数据库放在那里不安全，因此放在这里。',
+    notes: '须知',
     writer: '写入',
     writerYes: '新记录由此窗口收入。',
     writerNo: '新记录由同一文件夹上的另一个 Stepline 收入，此窗口只读取。',

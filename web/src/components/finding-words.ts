@@ -1,0 +1,58 @@
+/** The sentence and the advice of a finding, from its rule and evidence; a rule that the catalogues do not know keeps its name. */
+import type { Format } from '@/i18n/format'
+import { toNumber } from '@/data/figures'
+import type { Finding } from '@/wire'
+
+export interface FindingWords {
+  title: string
+  text: string
+  advice: string
+}
+
+/** As vue-i18n's `t`: a third argument chooses between singular and plural. */
+export type Translate = (key: string, values?: Record<string, unknown>, plural?: number) => string
+
+const SIGNS: readonly unknown[] = ['certain', 'plain', 'likely']
+
+function place(finding: Finding, format: Format, t: Translate): string {
+  const first = toNumber(finding.evidence.first_step)
+  const last = toNumber(finding.evidence.last_step)
+  if (!Number.isFinite(first)) return t('finding.run', { run: finding.run })
+  if (!Number.isFinite(last) || first === last) {
+    return t('finding.step', { run: finding.run, first: format.whole(first) })
+  }
+  return t('finding.steps', { run: finding.run, first: format.whole(first), last: format.whole(last) })
+}
+
+export function findingWords(finding: Finding, format: Format, t: Translate): FindingWords {
+  const { evidence } = finding
+  if (finding.rule === 'masked_nan') {
+    const sign = SIGNS.includes(evidence.sign) ? String(evidence.sign) : 'plain'
+    const records = toNumber(evidence.records)
+    const clean = toNumber(evidence.clean_checkpoint)
+    const sentences = [
+      place(finding, format, t),
+      t(`finding.masked_nan.${sign}.text`, { n: format.whole(records) }, records),
+      Number.isFinite(clean) ? t('finding.cleanCheckpoint', { step: format.whole(clean) }) : '',
+    ]
+    return {
+      title: t(`finding.masked_nan.${sign}.title`),
+      text: sentences.filter(Boolean).join(' '),
+      advice: t(`finding.masked_nan.${sign}.advice`),
+    }
+  }
+  if (finding.rule === 'stall') {
+    const silent = format.join(format.duration(toNumber(evidence.silent_secs)))
+    const median = format.join(format.duration(toNumber(evidence.median_secs)))
+    return {
+      title: t('finding.stall.title'),
+      text: `${t('finding.run', { run: finding.run })} ${t('finding.stall.text', { silent, median })}`,
+      advice: t('finding.stall.advice'),
+    }
+  }
+  return {
+    title: t('finding.other.title', { rule: finding.rule }),
+    text: place(finding, format, t),
+    advice: t('finding.other.advice'),
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * The complete log, page by page: only the pages in view are fetched, so that a million lines cost as much as a screenful.
+ *
+ * Promises: a new filter or search takes the older requests back; a page is asked for once while it is under way; at most
+ * KEPT pages stay in memory, the ones furthest from view go first. Rows are newest first.
+ */
+import { ref, shallowReactive, type Ref } from 'vue'
+import { errorBody, isAborted, type LogQuery } from '@/data/api'
+import type { ErrorBody, LogPage, LogRow } from '@/wire'
+
+export const PAGE_ROWS = 200
+const KEPT = 40
+
+export interface LogPages {
+  total: Ref<number>
+  /** False until the first page of the present query has come. */
+  known: Ref<boolean>
+  error: Ref<ErrorBody | null>
+  rowAt(place: number): LogRow | undefined
+  /** Fetches what is missing between two places, the second not included. */
+  ensure(first: number, last: number): void
+  /** Begins anew with this query. */
+  ask(query: Pick<LogQuery, 'kinds' | 'search'>): void
+  stop(): void
+}
+
+export function keepLogPages(fetchLog: (query: LogQuery, signal?: AbortSignal) => Promise<LogPage>): LogPages {
+  const total = ref(0)
+  const known = ref(false)
+  const error = ref<ErrorBody | null>(null)
+  const pages = shallowReactive(new Map<number, LogRow[]>())
+  let asked: Pick<LogQuery, 'kinds' | 'search'> = {}
+  let under = new Set<number>()
+  let abort = new AbortController()
+
+  async function fetchPage(page: number): Promise<void> {
+    const { signal } = abort
+    const mine = under
+    mine.add(page)
+    try {
+      const answer = await fetchLog({ ...asked, newest: true, offset: page * PAGE_ROWS, limit: PAGE_ROWS }, signal)
+      if (signal.aborted) return
+      pages.set(page, answer.rows)
+      total.value = answer.total
+      known.value = true
+      error.value = null
+      forget(page)
+    } catch (failure) {
+      if (!signal.aborted && !isAborted(failure)) error.value = errorBody(failure)
+    } finally {
+      mine.delete(page)
+    }
+  }
+
+  function forget(near: number): void {
+    if (pages.size <= KEPT) return
+    const far = [...pages.keys()].sort((a, b) => Math.abs(b - near) - Math.abs(a - near))
+    for (const page of far.slice(0, pages.size - KEPT)) pages.delete(page)
+  }
+
+  function stop(): void {
+    abort.abort()
+    abort = new AbortController()
+    under = new Set()
+  }
+
+  return {
+    total,
+    known,
+    error,
+    rowAt: (place) => pages.get(Math.floor(place / PAGE_ROWS))?.[place % PAGE_ROWS],
+    ensure(first, last) {
+      const until = known.value ? Math.min(last, total.value) : last
+      for (let page = Math.floor(first / PAGE_ROWS); page * PAGE_ROWS < until; page += 1) {
+        if (!pages.has(page) && !under.has(page)) void fetchPage(page)
+      }
+    },
+    ask(query) {
+      stop()
+      asked = query
+      pages.clear()
+      known.value = false
+      void fetchPage(0)
+    },
+    stop,
+  }
+}

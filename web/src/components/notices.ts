@@ -1,0 +1,31 @@
+/** Short words about what the person just did, at the page's foot: said once, gone after a few seconds. */
+import { ref } from 'vue'
+import { errorBody } from '@/data/api'
+import type { ErrorBody } from '@/wire'
+
+const SHOWN_MS = 6000
+
+export interface Notice {
+  text: string
+  /** What went wrong, why, and what to do; stays until closed. */
+  error: ErrorBody | null
+}
+
+export const notice = ref<Notice | null>(null)
+let timer: ReturnType<typeof setTimeout> | null = null
+
+export function dismissNotice(): void {
+  if (timer !== null) clearTimeout(timer)
+  notice.value = null
+}
+
+export function say(text: string): void {
+  dismissNotice()
+  notice.value = { text, error: null }
+  timer = setTimeout(dismissNotice, SHOWN_MS)
+}
+
+export function sayError(text: string, failure: unknown): void {
+  dismissNotice()
+  notice.value = { text, error: errorBody(failure) }
+}
