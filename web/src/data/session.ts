@@ -196,7 +196,7 @@ export function createSession(options: SessionOptions): Session {
     rowsCursor = fresh[0]!.sequence + 1
   }
 
-  async function load(id: string): Promise<void> {
+  async function load(id: string, again: boolean): Promise<void> {
     request?.abort()
     const mine = new AbortController()
     request = mine
@@ -214,8 +214,9 @@ export function createSession(options: SessionOptions): Session {
       seen.set(id, { detail: facts, rows: rows.value })
       error.value = null
       ready = true
-      live.subscribe()
       showWindows()
+      if (again) windows.refetch()
+      live.subscribe()
     } catch (failure) {
       if (request === mine) report(failure)
     } finally {
@@ -247,7 +248,7 @@ export function createSession(options: SessionOptions): Session {
     rows.value = known?.rows ?? []
     rowsCursor = (rows.value[0]?.sequence ?? -1) + 1
     view.show(`${id} ${settings.axis}`)
-    void load(id)
+    void load(id, false)
     if (known) showWindows()
   }
 
@@ -256,7 +257,7 @@ export function createSession(options: SessionOptions): Session {
       api.tasks().then((list) => takeTasks(list, []), report)
       return
     }
-    void load(taskId.value).then(() => windows.refetch())
+    void load(taskId.value, true)
   }
 
   const stops = [

@@ -114,7 +114,7 @@ export interface Windows {
   /** Everything anew: after a reconnect that lost the thread, or on the person's wish. */
   refetch(): void
   take(tail: Frame): void
-  /** Before this sequence every wanted series is complete; null where nothing is there yet. */
+  /** Before this sequence every wanted series is complete; null where nothing is there yet, or it is being fetched anew. */
   cursor(): number | null
   /** True while nothing is there yet to draw. */
   empty(): boolean
@@ -280,6 +280,7 @@ export function keepWindows(options: WindowsOptions): Windows {
       publish()
     },
     cursor() {
+      if (whole.busy) return null // what is there is old, and subscribing at its cursor would ask for all of it once more
       let least: number | null = null
       for (const name of claims.keys()) {
         const one = whole.series.get(name)
