@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from stepline.store.rows import CheckpointRow, Columns, LogEntry, MetricRow, RunRow, TaskRow
+from stepline.store.sources import SourceRow, SourceRun, Together
 from stepline.store.store import Store
 
-__all__ = ["CheckpointRow", "Columns", "LogEntry", "MetricRow", "RunRow", "Store", "TaskRow"]
+__all__ = [
+    "CheckpointRow",
+    "Columns",
+    "LogEntry",
+    "MetricRow",
+    "RunRow",
+    "SourceRow",
+    "SourceRun",
+    "Store",
+    "TaskRow",
+    "Together",
+]

@@ -57,7 +57,17 @@ def _first(database: sqlite.Database) -> None:
         database.execute_sql(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (_first,)
+def _sources(database: sqlite.Database) -> None:
+    """Where imported runs came from."""
+    database.execute_sql(
+        """CREATE TABLE sources (
+        key TEXT NOT NULL PRIMARY KEY, task_id TEXT NOT NULL, format TEXT NOT NULL, head TEXT NOT NULL,
+        runs TEXT NOT NULL, taken REAL NOT NULL) WITHOUT ROWID"""
+    )
+    database.execute_sql("CREATE INDEX sources_head ON sources (head)")
+
+
+MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (_first, _sources)
 VERSION = len(MIGRATIONS)
 
 

@@ -172,6 +172,18 @@ class SettingModel(_Table):
         table_name = "settings"
 
 
+class SourceModel(_Table):
+    key = TextField(primary_key=True)
+    task_id = TextField()
+    format = TextField()
+    head = TextField(index=True)
+    runs = JSONText()
+    taken = FloatField()
+
+    class Meta:
+        table_name = "sources"
+
+
 class ChangeModel(_Table):
     id = AutoField()
     count = IntegerField()
@@ -188,5 +200,6 @@ MODELS: tuple[type[Model], ...] = (
     SeriesModel,
     CheckpointModel,
     SettingModel,
+    SourceModel,
     ChangeModel,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from stepline.store import migrations, reading, sqlite, statements, writing
 from stepline.store.models import ChangeModel, CheckpointModel, RunModel, SeriesModel, SettingModel, TaskModel
 from stepline.store.naming import Named, display_names
 from stepline.store.rows import LIVE, CheckpointRow, Columns, Entry, LogEntry, MetricRow, RunRow, TaskRow
+from stepline.store.sources import SourceRow, Together
+from stepline.store.sources import find as find_sources
 from stepline.wire import Status
 
 _UNSET: Any = object()
@@ -122,7 +125,25 @@ class Store:
             if value is not None:
                 SettingModel.insert(name=name, value=value).execute(self._database)
 
+    @contextmanager
+    def together(self) -> Iterator[Together]:
+        """Several changes as one transaction: all of them, or, where the block raises, none. Others that write wait."""
+        with self._writing:
+            # A set that was made in a transaction that failed is not there.
+            sets = dict(self._sets)
+            with sqlite.writing(self._database):
+                yield Together(self._database, sets)
+            self._sets = sets
+
     # Reading
+
+    def source(self, key: str) -> SourceRow | None:
+        """The import whose source has this key."""
+        return next(iter(find_sources(self._database, key=key)), None)
+
+    def sources_like(self, head: str) -> list[SourceRow]:
+        """The imports whose sources begin with the same records."""
+        return find_sources(self._database, head=head)
 
     def setting(self, name: str, default: Any = None) -> Any:
         found = statements.select(self._database, SettingModel, ("value",), name=name)

@@ -93,7 +93,7 @@ def append(
         for full, rows in batch.parts:
             statements.insert(database, TrainingLogModel, LOG_COLUMNS if full else STEP_COLUMNS, rows)
         _add_checkpoints(database, task_id, run["id"], batch)
-        _merge_series(database, task_id, batch.series())
+        merge_series(database, task_id, batch.series())
         changes.update(position=position, damaged=run["damaged"] + damaged)
         statements.update(database, RunModel, changes, id=run["id"])
         _refresh_task(database, task_id, task_changes)
@@ -162,7 +162,7 @@ def _add_checkpoints(database: sqlite.Database, task_id: int, run_id: int, batch
         statements.insert(database, CheckpointModel, _CHECKPOINT_COLUMNS, rows)
 
 
-def _merge_series(database: sqlite.Database, task_id: int, news: dict[str, SeriesNews]) -> None:
+def merge_series(database: sqlite.Database, task_id: int, news: dict[str, SeriesNews]) -> None:
     if not news:
         return
     for _, name, kind, count, number, text, step, sequence, lowest, highest in statements.select(

@@ -1,0 +1,135 @@
+"""Imports: several changes as one transaction, and which source each imported run came from.
+
+An import begins runs, appends their records, ends them and remembers its source; what it replaces goes in the same
+transaction. A killed or cancelled import leaves nothing, and a reader sees the task as it was until all is there.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stepline.journal import Header
+from stepline.store import reading, sqlite, statements, writing
+from stepline.store.models import CheckpointModel, RunModel, SeriesModel, SourceModel, TaskModel, TrainingLogModel
+from stepline.store.packing import pack
+from stepline.store.rows import Entry
+from stepline.wire import Status
+
+_PART_RECORDS = 65_536
+_COLUMNS = ("key", "task_id", "format", "head", "runs", "taken")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRun:
+    """A run as it was taken from a source: how many records, and a digest of them all."""
+
+    run_id: str
+    records: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A source that was taken in. `head` is a digest of its first records, by which a moved copy is found; `taken` the
+    Unix time of the last import that changed something."""
+
+    key: str
+    task_id: str
+    format: str
+    head: str
+    runs: tuple[SourceRun, ...]
+    taken: float
+
+
+class Together:
+    """Changes that are one transaction; see `Store.together`."""
+
+    def __init__(self, database: sqlite.Database, sets: writing.MetricSets) -> None:
+        self._database = database
+        self._sets = sets
+
+    def begin_run(self, header: Header) -> None:
+        writing.begin_run(self._database, header)
+
+    def append(self, run_id: str, entries: Sequence[Entry], *, position: int, damaged: int = 0) -> int:
+        """As Store.append."""
+        return writing.append(
+            self._database, self._sets, run_id, entries, position=position, damaged=damaged, since=None
+        )
+
+    def end_run(self, run_id: str, status: Status, message: str | None, time: float) -> bool:
+        return writing.end_run(self._database, run_id, status, message, time)
+
+    def drop_runs(self, run_ids: Sequence[str]) -> None:
+        """Remove runs with their records. What is left of their tasks closes ranks: sequences stay without gaps, in
+        their order, and numbers of runs likewise. The tasks keep id, label, tags and notes."""
+        tasks: dict[int, list[int]] = {}
+        for run_id in run_ids:
+            for number, task_id in statements.select(self._database, RunModel, ("id", "task_id"), uid=run_id):
+                tasks.setdefault(task_id, []).append(number)
+        for task_id, numbers in tasks.items():
+            self._drop(task_id, numbers)
+
+    def keep_source(self, source: SourceRow, *, instead_of: str | None = None) -> None:
+        """Remember a source, in the place of the one with the key `instead_of` where that is given."""
+        if instead_of is not None and instead_of != source.key:
+            SourceModel.delete().where(SourceModel.key == instead_of).execute(self._database)
+        runs = [[run.run_id, run.records, run.digest] for run in source.runs]
+        row = (source.key, source.task_id, source.format, source.head, SourceModel.runs.db_value(runs), source.taken)
+        statements.insert(self._database, SourceModel, _COLUMNS, [row], key=("key",))
+
+    def _drop(self, task_id: int, numbers: list[int]) -> None:
+        database, log = self._database, TrainingLogModel
+        models: tuple[Any, ...] = (log, CheckpointModel)
+        for model in models:
+            model.delete().where((model.task_id == task_id) & model.run_id.in_(numbers)).execute(database)
+        RunModel.delete().where(RunModel.id.in_(numbers)).execute(database)
+        left = RunModel.select(RunModel.id).where(RunModel.task_id == task_id).order_by(RunModel.number)
+        rest = [number for (number,) in left.tuples().execute(database)]
+        query = log.select(log.sequence).where(log.task_id == task_id).order_by(log.sequence)
+        held = [sequence for rows in sqlite.fetch(database, query.tuples()) for (sequence,) in rows]
+        for place, number in enumerate(rest, 1):
+            RunModel.update(number=place).where(RunModel.id == number).execute(database)
+        # Ascending, so that no row meets one that has not moved yet.
+        for place, sequence in enumerate(held):
+            if place != sequence:
+                for model in models:
+                    where = (model.task_id == task_id) & (model.sequence == sequence)
+                    model.update(sequence=place).where(where).execute(database)
+        for number in rest:
+            ((first, last),) = statements.select(database, RunModel, ("first_sequence", "last_sequence"), id=number)
+            if first is not None and last is not None:
+                moved = {
+                    "first_sequence": bisect.bisect_left(held, first),
+                    "last_sequence": bisect.bisect_left(held, last),
+                }
+                statements.update(database, RunModel, moved, id=number)
+        self._count_series(task_id, len(held))
+
+    def _count_series(self, task_id: int, total: int) -> None:
+        """Write the task's series anew, from its records."""
+        database = self._database
+        SeriesModel.delete().where(SeriesModel.task_id == task_id).execute(database)
+        size = 0
+        for first in range(0, total, _PART_RECORDS):
+            entries = list(
+                reading.records(
+                    database, reading.MetricNames(database), task_id, first, min(total, first + _PART_RECORDS),
+                    kinds=None, search=None, limit=None, offset=0, newest_first=False,
+                )
+            )  # fmt: skip
+            batch = pack(entries, task_id, 0, first, lambda _: 0)
+            writing.merge_series(database, task_id, batch.series())
+            size += batch.bytes
+        statements.update(database, TaskModel, {"next_sequence": total, "bytes": size}, id=task_id)
+
+
+def find(database: sqlite.Database, **where: Any) -> list[SourceRow]:
+    """Sources by `key` or by `head`."""
+    return [
+        SourceRow(key, task_id, form, head, tuple(SourceRun(*run) for run in runs), taken)
+        for key, task_id, form, head, runs, taken in statements.select(database, SourceModel, _COLUMNS, **where)
+    ]
