@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,10 @@ FLAGS = [
     "--force-device-scale-factor=1",
     "--font-render-hinting=none",
 ]
+LOCALES = {"en": "en-GB", "zh": "zh-CN"}
+PATIENCE_MS = 30_000
+
+Open = Callable[..., "playwright_api.Page"]
 
 
 @pytest.fixture(scope="session")
@@ -49,17 +53,22 @@ def app(home: Home) -> Iterator[App]:
     running.stop()
 
 
-@pytest.fixture(params=["en", "zh"])
-def language(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 @pytest.fixture
-def page(chromium: playwright_api.Browser) -> Iterator[playwright_api.Page]:
-    context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
-    page = context.new_page()
+def open_page(chromium: playwright_api.Browser, app: App) -> Iterator[Open]:
+    """Opens the app's page as a person with that language would; a page that throws fails the test."""
+    contexts = []
     problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    yield page
-    context.close()
+
+    def open_it(language: str = "en", width: int = 1440, height: int = 900, **options: object) -> playwright_api.Page:
+        context = chromium.new_context(viewport={"width": width, "height": height}, locale=LOCALES[language], **options)
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(app.url)
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
     assert problems == [], "the page threw"
