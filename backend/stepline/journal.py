@@ -31,7 +31,11 @@ _LARGEST_STEP = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A journal's first line. `task_key`: what names the task, a key given by the user or the output folder's path."""
+    """A journal's first line.
+
+    `task_key`: what names the task, a key given by the user or the output folder's path. `launch`: the `stepline run`
+    that started the process.
+    """
 
     task_id: str
     task_name: str
@@ -112,6 +116,7 @@ def encode_header(header: Header) -> bytes:
             **launch,
             "total_steps": header.total_steps,
             "settings": header.settings,
+            **launch,
         }
     )
 

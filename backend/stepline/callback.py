@@ -1,0 +1,153 @@
+"""The transformers Trainer's callback: `Trainer(callbacks=[SteplineCallback()])`.
+
+What each event really means is taken from the trainer's own code. In the order of one step: step_end, log (training),
+prediction_step for each batch evaluated, log (evaluation) and evaluate with the same figures, save. `logs` are copied
+and never changed; the step is the state's, for they have none; a loss is the mean since the log before. There is no
+event for an exception: stepline.train_call and stepline.endings see those.
+
+A hook that raises would end the training, so none does: see stepline.recorder for what becomes of a failure. Only rank
+zero writes. This is the only module beside the demo that imports transformers.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from transformers.trainer_callback import TrainerCallback
+
+from stepline.endings import Ending, ending_of
+from stepline.home import Home
+from stepline.recorder import failure_text, say, strict
+from stepline.task_identity import task_of_folder, task_of_key
+from stepline.train_call import Follower, follow_train
+from stepline.training_run import TrainingRun
+
+
+def _safe(hook: Callable[..., None]) -> Callable[..., None]:
+    """`hook`, whose failure is told and does not reach the trainer, which would end the training."""
+
+    @functools.wraps(hook)
+    def safe(self: SteplineCallback, *args: Any, **kwargs: Any) -> None:
+        try:
+            hook(self, *args, **kwargs)
+        except Exception as error:
+            self._tell(error)
+
+    return safe
+
+
+class SteplineCallback(TrainerCallback, Follower):
+    """Records a transformers training.
+
+    task: a key that names the task; training again with it makes the task's next run. By default the output folder
+        names it.
+    name: the label people read; by default the key, or the last part of the output folder.
+    home: the folder that holds the histories; by default STEPLINE_HOME or the user's own.
+    """
+
+    def __init__(self, task: str | None = None, name: str | None = None, home: str | Path | Home | None = None) -> None:
+        self.task = task
+        self.name = name
+        self.home = home
+        self._run: TrainingRun | None = None
+        self._find_trainer: Callable[[], Any] = _no_trainer
+        self._told = False
+        # Without accelerate there is no Trainer to follow, and nothing that could train either.
+        with suppress(ImportError):
+            from transformers.trainer import Trainer
+
+            follow_train(Trainer)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A trainer may be pickled, as Ray's hyperparameter search does; a run stays in its process.
+        return {**self.__dict__, "_run": None, "_find_trainer": _no_trainer}
+
+    def train_called(self, trainer: Any) -> None:
+        self._find_trainer = weakref.ref(trainer)
+
+    @_safe
+    def train_raised(self, error: BaseException) -> None:
+        self._end(ending_of(error))
+
+    @_safe
+    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        if not state.is_world_process_zero:
+            return
+        if self._run is not None:
+            # The trainer begins again without having ended.
+            words = "A new training began before this one ended"
+            if getattr(args, "auto_find_batch_size", False):
+                words = "Out of memory: the trainer starts over with a smaller batch (auto_find_batch_size)"
+            self._end(Ending("failed", words))
+        home = self.home if isinstance(self.home, Home) else Home.open(self.home)
+        task = task_of_folder(args.output_dir, self.name) if self.task is None else task_of_key(self.task, self.name)
+        self._run = TrainingRun(home, task, args, state, model, self._find_trainer)
+
+    @_safe
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        run, self._run = self._run, None
+        if run is not None:
+            run.train_ended(args, state)
+
+    @_safe
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self._run is not None:
+            self._run.step_begins()
+
+    @_safe
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self._run is not None:
+            self._run.step_ended(state, control)
+
+    @_safe
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self._run is not None and (control.should_evaluate or control.should_save):
+            self._run.interruption_due(control)
+
+    @_safe
+    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **kwargs: Any) -> None:
+        if self._run is not None:
+            self._run.logged(args, state, logs)
+
+    @_safe
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self._run is not None:
+            self._run.predicting()
+
+    @_safe
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
+        if self._run is not None:
+            self._run.evaluated(state, control, metrics or {})
+
+    @_safe
+    def on_predict(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
+        if self._run is not None:
+            self._run.interruption_over(control)
+
+    @_safe
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self._run is not None:
+            self._run.saved(args, state, control)
+
+    def _end(self, ending: Ending) -> None:
+        run, self._run = self._run, None
+        if run is not None:
+            run.end(ending)
+
+    def _tell(self, error: Exception) -> None:
+        if self._run is not None:
+            self._run.recorder.tell(error)
+        elif strict():
+            raise error
+        elif not self._told:
+            self._told = True
+            say(failure_text(error, "The training goes on, and this run is not recorded."))
+
+
+def _no_trainer() -> None:
+    return None

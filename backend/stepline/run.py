@@ -1,0 +1,102 @@
+"""A run of any training loop, recorded: what `stepline.record` gives.
+
+    with stepline.record("pilot", total_steps=100, settings={"lr": 3e-4}) as run:
+        for step in range(1, 101):
+            run.log({"loss": loss}, step=step)
+
+Nothing here raises into the loop: see stepline.recorder. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from stepline.endings import Ending, ending_of
+from stepline.home import Home
+from stepline.recorder import Recorder, failure_text, new_header, say, size_bytes, strict
+from stepline.task_identity import TaskIdentity, task_of_key
+
+
+class Run:
+    """A run of any training loop. Made by `stepline.record`; use it as a context manager.
+
+    Metrics are numbers (also tensors and numpy scalars of one element) or texts, under any names.
+    """
+
+    def __init__(self, task: TaskIdentity, total_steps: int | None, settings: object, home: object) -> None:
+        self._task = task
+        self._total_steps = total_steps
+        self._settings = settings
+        self._home = home
+        self._recorder: Recorder | None = None
+
+    @property
+    def id(self) -> str | None:
+        """The run's id; None before it began, and where its journal cannot be written."""
+        return self._recorder.header.run_id if self._recorder else None
+
+    @property
+    def task_id(self) -> str:
+        return self._task.id
+
+    def __enter__(self) -> Run:
+        try:
+            settings = self._settings
+            if settings is not None and not isinstance(settings, Mapping):
+                settings = vars(settings)
+            header = new_header(self._task, self._total_steps, settings or {})
+            home = self._home if isinstance(self._home, Home) else Home.open(self._home)  # type: ignore[arg-type]
+            self._recorder = Recorder(home, header)
+        except Exception as error:
+            if strict():
+                raise
+            say(failure_text(error, "The training goes on, and this run is not recorded."))
+        else:
+            self._recorder.record("train_start")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._recorder is not None:
+            self._recorder.end(ending_of(error) if error is not None else Ending("completed"))
+
+    def log(self, metrics: Mapping[str, Any], step: int | None = None, epoch: float | None = None) -> None:
+        """Record training metrics: a record of kind `step`."""
+        if self._recorder is not None:
+            self._recorder.record("step", step=step, epoch=epoch, metrics=metrics)
+
+    def evaluation(self, metrics: Mapping[str, Any], step: int | None = None, epoch: float | None = None) -> None:
+        """Record what an evaluation gave."""
+        if self._recorder is not None:
+            self._recorder.record("evaluation", step=step, epoch=epoch, metrics=metrics)
+
+    def checkpoint(self, path: str | os.PathLike[str], step: int | None = None) -> None:
+        """Record that a checkpoint was written at `path`, a file or a folder."""
+        if self._recorder is not None:
+            place = os.path.abspath(str(path))
+            self._recorder.record("checkpoint", step=step, details={"path": place, "bytes": size_bytes(place)})
+
+    def message(self, text: str, step: int | None = None) -> None:
+        """Record a line of text for people."""
+        if self._recorder is not None:
+            self._recorder.record("message", step=step, message=text)
+
+
+def record(
+    name: str,
+    total_steps: int | None = None,
+    settings: Mapping[str, Any] | object | None = None,
+    home: str | Path | Home | None = None,
+) -> Run:
+    """A run of the task that `name` names, to be used as a context manager.
+
+    Entering it writes the journal's header. Leaving it ends the run: `completed`, or `failed` with the exception's type
+    and text, or `stopped` by Ctrl-C. The same name again makes the task's next run. `settings`: a mapping, or an object
+    with attributes such as argparse's namespace. `home`: the folder; by default STEPLINE_HOME or the user's own.
+    """
+    return Run(task_of_key(name), total_steps, settings, home)

@@ -1,0 +1,96 @@
+"""Small real trainings: transformers' Trainer on a byte-level GPT-2 of some 30,000 parameters, on the CPU.
+
+Run as a script, `python trainings.py SCENE FOLDER`, it trains in a process of its own: to be killed or to fail.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers.utils import logging
+
+from stepline import SteplineCallback
+
+logging.set_verbosity_error()
+logging.disable_progress_bar()
+# Threads cost more than they give at this size, and the machine has other work.
+torch.set_num_threads(1)
+
+TEXT = b"A ship's log tells what the wind did, hour by hour, and leaves out what the captain hoped. " * 8
+WINDOW = 16
+
+
+def windows(count: int) -> list[dict[str, list[int]]]:
+    pieces = [list(TEXT[start : start + WINDOW]) for start in range(0, count * 5, 5)]
+    return [{"input_ids": piece, "labels": piece} for piece in pieces]
+
+
+def build(output: Path, home: Path, *, callbacks: tuple[Any, ...] = (), **options: Any) -> Trainer:
+    """A Trainer with our callback. `options` are the arguments' and, of the Trainer's own, `eval_dataset`,
+    `recorder` (a SteplineCallback to use; None for none) and `trainer_class`."""
+    set_seed(1)
+    evaluation = options.pop("eval_dataset", None)
+    recorder = options.pop("recorder", ...)
+    trainer_class = options.pop("trainer_class", Trainer)
+    ours = [SteplineCallback(home=home)] if recorder is ... else [recorder] if recorder is not None else []
+    arguments: dict[str, Any] = {
+        "output_dir": str(output),
+        "max_steps": 40,
+        "learning_rate": 3e-3,
+        "per_device_train_batch_size": 4,
+        "logging_steps": 10,
+        "save_strategy": "no",
+        "disable_tqdm": True,
+        "report_to": [],
+        "dataloader_pin_memory": False,
+        "use_cpu": True,
+        **options,
+    }
+    model = GPT2LMHeadModel(
+        GPT2Config(vocab_size=256, n_positions=WINDOW, n_embd=32, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0)
+    )
+    return trainer_class(
+        model=model,
+        args=TrainingArguments(**arguments),
+        train_dataset=windows(100),
+        eval_dataset=evaluation,
+        callbacks=[*ours, *callbacks],
+    )
+
+
+class At(TrainerCallback):
+    """Does something at the end of one step: `act(args, state, control)`."""
+
+    def __init__(self, step: int, act: Any) -> None:
+        self.step = step
+        self.act = act
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step == self.step:
+            self.act(args, state, control)
+
+
+def fail(args: Any, state: Any, control: Any) -> None:
+    raise ValueError("the data has a hole")
+
+
+def say_where(args: Any, state: Any, control: Any) -> None:
+    print("there", flush=True)
+
+
+def main(scene: str, folder: Path) -> None:
+    output, home = folder / "out", folder / "home"
+    if scene == "uncaught":
+        build(output, home, callbacks=(At(25, fail),)).train()
+    elif scene == "endless":
+        build(output, home, callbacks=(At(12, say_where),), max_steps=10_000_000, logging_steps=1).train()
+    else:
+        raise SystemExit(f"no scene {scene}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
