@@ -94,11 +94,16 @@ class Series:
             return replace(self, cursor=newer.cursor)
         if len(self) == 0:
             return newer
-        joined = (
-            np.concatenate([getattr(self, column), getattr(newer, column)])
-            for column in ("sequence", "run", "step", "epoch", "time", "value")
+        return Series(
+            self.name,
+            newer.cursor,
+            np.concatenate([self.sequence, newer.sequence]),
+            np.concatenate([self.run, newer.run]),
+            np.concatenate([self.step, newer.step]),
+            np.concatenate([self.epoch, newer.epoch]),
+            np.concatenate([self.time, newer.time]),
+            np.concatenate([self.value, newer.value]),
         )
-        return Series(self.name, newer.cursor, *joined)
 
     def part(self, first: int, last: int) -> slice:
         """Which points have a sequence in [first, last)."""
@@ -119,8 +124,16 @@ class Series:
 
     def copy(self) -> Series:
         """One with arrays of its own, where this one's are views of a longer series."""
-        columns = (self.sequence, self.run, self.step, self.epoch, self.time, self.value)
-        return Series(self.name, self.cursor, *(column.copy() for column in columns))
+        return Series(
+            self.name,
+            self.cursor,
+            self.sequence.copy(),
+            self.run.copy(),
+            self.step.copy(),
+            self.epoch.copy(),
+            self.time.copy(),
+            self.value.copy(),
+        )
 
     def with_values(self, name: str, of: Callable[[Floats], Floats]) -> Series:
         """Another series at the same places."""
@@ -142,10 +155,9 @@ class Series:
         highest = np.fmax.reduceat(steps, starts)
         later = np.full(len(lines), np.nan)
         later[:-1] = np.fmin.accumulate(lowest[::-1])[::-1][1:]
-        return {
-            line.run: float(max(later[i], lowest[i])) if later[i] <= highest[i] else None
-            for i, line in enumerate(lines)
-        }
+        superseded = later <= highest
+        begins = np.fmax(later, lowest).tolist()
+        return {line.run: begins[i] if superseded[i] else None for i, line in enumerate(lines)}
 
     @property
     def bytes(self) -> int:

@@ -1,7 +1,7 @@
 """Smoothing of a whole series, run by run: an exponential average, then a trailing moving average of that.
 
-Every run is smoothed on its own from its first point, also where live runs interleave or a record comes late. Non-finite
-points are skipped and stay NaN.
+Every run is smoothed on its own from its first point, also where live runs interleave or a record comes late.
+Non-finite points are skipped and stay NaN.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class SourceColumns(Protocol):
-    """Records that have the metric, ascending by sequence. All arrays have one length; absent steps and epochs are NaN."""
+    """Records that have the metric, by sequence. All arrays have one length; absent steps and epochs are NaN."""
 
     @property
     def sequence(self) -> NDArray[Any]: ...

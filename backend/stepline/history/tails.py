@@ -1,8 +1,8 @@
 """What came last, smoothed as the whole series is: for the live socket, at the cost of the new points alone.
 
-For each (task, series, smoothing) the smoother's standing at the newest record is kept, and the newest points with their
-smoothed values, so that clients a little apart are all answered from here. Smoothing that goes on gives the values that
-smoothing the whole series gives.
+For each (task, series, smoothing) the smoother's standing at the newest record is kept, and the newest points with
+their smoothed values, so that clients a little apart are all answered from here. Smoothing that goes on gives the
+values that smoothing the whole series gives.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """From many points to few without hiding one: which points stand for each bucket.
 
-A bucket covers 2^k sequences and begins at a multiple of 2^k, so appending never moves one. A cell is what one run has in
-one bucket. Each cell is drawn as its smallest and its largest finite value at their own places; each line also keeps its
-first and last finite point. A cell without a finite value is one NaN, which breaks the line.
+A bucket covers 2^k sequences and begins at a multiple of 2^k, so appending never moves one. A cell is what one run has
+in one bucket. Each cell is drawn as its smallest and its largest finite value at their own places; each line also keeps
+its first and last finite point. A cell without a finite value is one NaN, which breaks the line.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def thin(values: Floats, chosen: Cells) -> Thinned:
             if name.endswith("_at")
         }
     )
-    some = extremes.count > 0
+    some = extremes.finite_count > 0
     heads = np.searchsorted(chosen.starts, [line.first for line in chosen.lines])
     line_of_cell = np.repeat(np.arange(len(heads)), np.diff(heads, append=len(chosen.starts)))[some]
     # Of the cells with a finite value, the first and the last one of each line.

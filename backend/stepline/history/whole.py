@@ -1,7 +1,7 @@
-"""Whole series in memory, raw and smoothed: a bounded cache that grows with its task and drops what was used least lately.
+"""Whole series in memory, raw and smoothed: a bounded cache that grows with its tasks and drops the least lately used.
 
-Zooming and panning ask for the same series again and again. Sequences never change and are only appended, so a series that
-is here is brought up to date by reading what came since.
+Zooming and panning ask for the same series again and again. Sequences never change and are only appended, so a series
+that is here is brought up to date by reading what came since.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Kernels: arrays in, arrays out. Extremes of cells, exponential and moving averages, levels.
 
 Every kernel is here twice: compiled by numba (`stepline.kernels.compiled`), and in NumPy alone
-(`stepline.kernels.plain`), which answers until `prepare` has the compiled ones ready in a thread of its own. numba's import
-takes 0.2 s and a first compilation 4 s, and the first window waits for neither.
+(`stepline.kernels.plain`), which answers until `prepare` has the compiled ones ready in a thread of its own. numba's
+import takes 0.2 s and a first compilation 4 s, and the first window waits for neither.
 
 The compiled kernels release the interpreter lock and never use numba's own threads: two threads inside its default
 threading layer abort the process. Long arrays are split between two threads of ours.
@@ -25,6 +25,8 @@ __all__ = [
     "AverageState",
     "EmaState",
     "Extremes",
+    "Floats",
+    "Ints",
     "ema",
     "extremes",
     "failure",

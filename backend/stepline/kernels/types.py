@@ -26,10 +26,7 @@ class Extremes(NamedTuple):
     non_finite_at: Ints
     """First NaN or infinity."""
     non_finite_count: Ints
-    count: Ints
-    """Finite values."""
-    total: Floats
-    """Their sum."""
+    finite_count: Ints
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,266 @@
+# mypy: ignore-errors
+# These bodies are written for numba, whose types they have: an index is unsigned because that compiles to faster code.
+"""The compiled loops. Importing this module compiles them, or loads them from numba's cache.
+
+All are `nogil` and none is `parallel`. Signatures are explicit, so that nothing is compiled later in a thread that a
+chart waits for; inputs may be read-only. `stepline.kernels.compiled` calls them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, types
+
+_floats = types.Array(types.float64, 1, "C", readonly=True)
+_ints = types.Array(types.int64, 1, "C", readonly=True)
+_out_floats = types.Array(types.float64, 1, "C")
+_out_ints = types.Array(types.int64, 1, "C")
+_i8, _f8 = types.int64, types.float64
+
+CHUNK = 128
+"""Values whose extremes are found together, before the place is looked for in the chunk that has it."""
+SIGN = np.int64(-0x8000_0000_0000_0000)
+BELOW_SIGN = np.int64(0x7FFF_FFFF_FFFF_FFFF)
+EXPONENT = np.int64(0x7FF0_0000_0000_0000)
+NEGLIGIBLE_WEIGHT = 1e-17
+"""The weight of what came before the run's start, below which it changes no digit. Carried on, it would turn denormal
+after 74,000 points of span 200, and every point would take 35 ns instead of 2."""
+SMALLEST = 1e-290
+"""A mean that decays below this is 0: denormal numbers are 15 times slower."""
+
+
+@njit(_i8(_ints, _i8, _i8, _i8, _i8), nogil=True, cache=True)
+def first_place(bits, first, chunk, chunk_end, key):
+    """First place of a key whose chunk is known. 0 and -0 are one value, which may stand further ahead."""
+    if key == 0 or key == -1:
+        i = np.uint64(first)
+        while bits[i] & BELOW_SIGN != 0:
+            i += np.uint64(1)
+        return np.int64(i)
+    wanted = key ^ ((key >> 63) & BELOW_SIGN)
+    place = BELOW_SIGN
+    for i in range(np.uint64(chunk), np.uint64(chunk_end)):
+        place = min(place, np.int64(i) if bits[i] == wanted else BELOW_SIGN)
+    return place
+
+
+@njit(types.void(_ints, _ints, _i8, _i8, *[_out_ints] * 7), nogil=True, cache=True)
+def extremes(bits, starts, begin, end, minimum_at, maximum_at, first_at, last_at, bad_at, bad_count, finite_count):
+    """Cells [begin, end) of the values whose bits these are.
+
+    Values are compared as integer keys in the order of the floats: comparing floats does not vectorise here, and takes
+    three times as long. Indices are unsigned: a signed one may be negative, and checks for that keep a loop scalar.
+    """
+    for cell in range(begin, end):
+        first = starts[cell]
+        last = starts[cell + 1] if cell + 1 < len(starts) else len(bits)
+        lowest, highest = BELOW_SIGN, SIGN
+        lowest_chunk = highest_chunk = bad_chunk = np.int64(-1)
+        finite = np.int64(0)
+        for chunk in range(first, last, CHUNK):
+            chunk_end = min(chunk + CHUNK, last)
+            low, high = BELOW_SIGN, SIGN
+            good = np.int64(0)
+            for i in range(np.uint64(chunk), np.uint64(chunk_end)):
+                key = bits[i] ^ ((bits[i] >> 63) & BELOW_SIGN)
+                is_finite = (bits[i] & EXPONENT) != EXPONENT
+                low = min(low, key if is_finite else BELOW_SIGN)
+                high = max(high, key if is_finite else SIGN)
+                good += np.int64(is_finite)
+            finite += good
+            if low < lowest:
+                lowest, lowest_chunk = low, chunk
+            if high > highest:
+                highest, highest_chunk = high, chunk
+            if bad_chunk < 0 and good < chunk_end - chunk:
+                bad_chunk = chunk
+        finite_count[cell] = finite
+        bad_count[cell] = last - first - finite
+        minimum_at[cell] = maximum_at[cell] = first_at[cell] = last_at[cell] = bad_at[cell] = -1
+        if finite > 0:
+            minimum_at[cell] = first_place(bits, first, lowest_chunk, min(lowest_chunk + CHUNK, last), lowest)
+            maximum_at[cell] = first_place(bits, first, highest_chunk, min(highest_chunk + CHUNK, last), highest)
+            i = np.uint64(first)
+            while (bits[i] & EXPONENT) == EXPONENT:
+                i += np.uint64(1)
+            first_at[cell] = i
+            i = np.uint64(last - 1)
+            while (bits[i] & EXPONENT) == EXPONENT:
+                i -= np.uint64(1)
+            last_at[cell] = i
+        if bad_chunk >= 0:
+            i = np.uint64(bad_chunk)
+            while (bits[i] & EXPONENT) != EXPONENT:
+                i += np.uint64(1)
+            bad_at[cell] = i
+
+
+@njit(
+    types.Tuple((_f8, _f8, _i8, _i8))(_floats, _i8, _i8, _f8, _f8, _f8, _f8, _i8, _out_floats),
+    nogil=True,
+    cache=True,
+)
+def ema_debiased(values, begin, end, alpha, origin, numerator, denominator, seen, out):
+    """The first points of a run, until what came before it weighs nothing; also says where that was."""
+    decay = 1.0 - alpha
+    weight = decay**seen
+    i = begin
+    while i < end and weight >= NEGLIGIBLE_WEIGHT:
+        value = values[i]
+        if np.isfinite(value):
+            numerator = decay * numerator + alpha * (value - origin)
+            if abs(numerator) < SMALLEST:
+                numerator = 0.0
+            denominator = decay * denominator + alpha
+            weight *= decay
+            seen += 1
+            out[i] = origin + numerator / denominator
+        else:
+            out[i] = np.nan
+        i += 1
+    return numerator, denominator, seen, i
+
+
+@njit(
+    types.Tuple((_f8, _f8, _i8, _i8))(_floats, _i8, _i8, _i8, _f8, _f8, _f8, _f8, _out_floats), nogil=True, cache=True
+)
+def ema(values, begin, middle, end, alpha, origin, numerator, scale, out):
+    """The points after that: [begin, middle) going on from `numerator`, [middle, end) from nothing.
+
+    A point waits for the one before it, 2.8 ns; two stretches at once wait together, 1.9 ns. The first is no longer
+    than the second, which is at most one point longer.
+    """
+    decay = 1.0 - alpha
+    late = 0.0
+    seen = late_seen = 0
+    length = middle - begin
+    # In 16 points a mean loses at most 8 decimal places: looking this seldom keeps it above the denormals.
+    for chunk in range(0, length, 16):
+        numerator = 0.0 if abs(numerator) < SMALLEST else numerator
+        late = 0.0 if abs(late) < SMALLEST else late
+        for place in range(np.uint64(chunk), np.uint64(min(chunk + 16, length))):
+            i, j = np.uint64(begin) + place, np.uint64(middle) + place
+            value = values[i]
+            if np.isfinite(value):
+                numerator = decay * numerator + alpha * (value - origin)
+                seen += 1
+                out[i] = origin + numerator * scale
+            else:
+                out[i] = np.nan
+            value = values[j]
+            if np.isfinite(value):
+                late = decay * late + alpha * (value - origin)
+                late_seen += 1
+                out[j] = origin + late * scale
+            else:
+                out[j] = np.nan
+    for i in range(middle + length, end):
+        value = values[i]
+        out[i] = np.nan
+        if np.isfinite(value):
+            late = decay * late + alpha * (value - origin)
+            late_seen += 1
+            out[i] = origin + late * scale
+    return numerator, late, seen, late_seen
+
+
+@njit(types.void(_floats, _i8, _i8, _f8, _f8, _f8, _f8, _out_floats), nogil=True, cache=True)
+def ema_carry(values, begin, end, alpha, origin, carry, scale, out):
+    """Adds to means that began from nothing what the points before them weigh, until that changes no digit."""
+    decay = 1.0 - alpha
+    largest = 0.0
+    carry *= scale
+    for i in range(begin, end):
+        if np.isfinite(values[i]):
+            carry *= decay
+            largest = max(largest, abs(out[i] - origin))
+            if abs(carry) <= max(SMALLEST, 1e-18 * largest):
+                return
+            out[i] += carry
+
+
+@njit(types.int64(_floats), nogil=True, cache=True)
+def first_finite(values):
+    for i in range(len(values)):
+        if np.isfinite(values[i]):
+            return i
+    return len(values)
+
+
+@njit(_i8(_ints, _i8, _i8), nogil=True, cache=True)
+def count_finite(bits, begin, end):
+    count = np.int64(0)
+    for i in range(np.uint64(begin), np.uint64(end)):
+        count += np.int64((bits[i] & EXPONENT) != EXPONENT)
+    return count
+
+
+@njit(types.int64(_floats, _i8, _i8), nogil=True, cache=True)
+def back_over(values, end, count):
+    """The place from which there are `count` finite values before `end`."""
+    i = end
+    while count > 0:
+        i -= 1
+        count -= np.int64(np.isfinite(values[i]))
+    return i
+
+
+@njit(types.void(_out_floats, _i8), nogil=True, cache=True)
+def sum_to_end(held, span):
+    """Each place becomes the sum from it to the end. Both halves at once: an addition waits for the one before."""
+    half = np.uint64(span) // np.uint64(2)
+    one = np.uint64(1)
+    late = early = 0.0
+    for k in range(half):
+        i, j = np.uint64(span) - one - k, half - one - k
+        late += held[i]
+        held[i] = late
+        early += held[j]
+        held[j] = early
+    if half + half < np.uint64(span):
+        late += held[half]
+        held[half] = late
+    for k in range(half):
+        held[k] += late
+
+
+@njit(
+    types.Tuple((_i8, types.boolean))(_floats, _floats, _i8, _i8, _i8, _f8, _i8, _i8, _out_floats, _out_floats),
+    nogil=True,
+    cache=True,
+)
+def average(recent, values, known, begin, end, origin, span, seen, held, out):
+    """Means for [begin, end). `recent` and values [known, begin) come before; `seen` finite points before those.
+
+    held: span + 1 zeros, fewer where fewer points come. It gets the sums from each place to the end of the stretch
+    before, and this stretch's values one place behind where it is read.
+    """
+    one = np.uint64(1)
+    place, stretch = np.uint64(0), np.uint64(span)
+    total = strange = 0.0
+    inverse = 1.0 / span
+    for value in recent:
+        total += value
+        held[place] = value
+        place += one
+        if place == stretch:
+            sum_to_end(held, span)
+            place, total = np.uint64(0), 0.0
+    seen += len(recent)
+    for i in range(np.uint64(known), np.uint64(end)):
+        value = values[i] - origin
+        if value - value == 0.0:
+            total += value
+            seen += 1
+            mean = total / seen if seen < span else (total + held[place + one]) * inverse
+            strange += mean - mean
+            held[place] = value
+            place += one
+            if place == stretch:
+                sum_to_end(held, span)
+                place, total = np.uint64(0), 0.0
+            if i >= begin:
+                out[i] = origin + mean
+        elif i >= begin:
+            out[i] = np.nan
+    return seen, strange != 0.0
