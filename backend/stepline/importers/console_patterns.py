@@ -1,6 +1,6 @@
 """The patterns of text logs, each a function from a line to what it says. Pure; docs/importing.md lists them.
 
-1. a dictionary: `{'loss': 0.93, 'learning_rate': 1e-4, 'epoch': 2.9}` (the Hugging Face trainer, axolotl, fairseq's JSON)
+1. a dictionary: `{'loss': 0.93, 'learning_rate': 1e-4, 'epoch': 2.9}` (the Hugging Face trainer, axolotl, fairseq)
 2. build-nanoGPT: `250 train 6.12`, `250 val 6.11`, `250 hella 0.25`
 3. llm.c's main.log: `s:250 trl:6.12`, `s:250 tel:6.11`, `s:250 eval:0.25`
 4. a progress bar with figures behind it: tqdm (Lightning), Keras
@@ -25,7 +25,9 @@ _ITEM = re.compile(
     rf"""['"](?P<name>[^'"]{{1,200}})['"]\s*:\s*(?:tensor\(|np\.float\d+\(|array\()?\[?(?:(?P<number>{_NUM})|(?P<quote>['"])(?P<words>[^'"]*)(?P=quote)|\w+)""",
     re.IGNORECASE,
 )
-_TRIPLE = re.compile(rf"^\s*(?P<step>\d{{1,12}})\s+(?P<name>[A-Za-z_]\w{{0,40}})\s+(?P<value>{_NUM})\s*$", re.IGNORECASE)
+_TRIPLE = re.compile(
+    rf"^\s*(?P<step>\d{{1,12}})\s+(?P<name>[A-Za-z_]\w{{0,40}})\s+(?P<value>{_NUM})\s*$", re.IGNORECASE
+)
 _TRIPLE_NAMES = {"train": "train_loss", "val": "val_loss", "valid": "val_loss", "test": "test_loss"}
 _LLMC = re.compile(r"^\s*s:(?P<step>\d{1,12})((?:\s+[a-z_]+:\S+)+)\s*$")
 _LLMC_NAMES = {"trl": "train_loss", "tel": "val_loss"}
@@ -34,9 +36,16 @@ _BAR = re.compile(
 )
 _KERAS = re.compile(r"^\s*(?P<step>\d+)/(?P<total>\d+)\s*(?:\[[=>.\s]*\]|[━╸\s]{5,})\s*(?:-\s*)?(?P<after>.*)$")
 _HEADING = re.compile(r"^[\s=*#-]*epoch:?\s*\[?(\d{1,7})(?:\s*/\s*\d+)?\]?[\s:=*#.-]*$", re.IGNORECASE)
-_EPOCH_PART = re.compile(r"epoch:?\s*(?:\((?P<mode>\w+)\))?\s*\[\s*(?P<epoch>\d+)\s*\]\s*\[\s*(?P<step>\d+)\s*/\s*(?P<total>\d+)\s*\]", re.IGNORECASE)
+_EPOCH_PART = re.compile(
+    r"epoch:?\s*(?:\((?P<mode>\w+)\))?\s*\[\s*(?P<epoch>\d+)\s*\]\s*\[\s*(?P<step>\d+)\s*/\s*(?P<total>\d+)\s*\]",
+    re.IGNORECASE,
+)
 _ITER_PART = re.compile(r"iter\s*\((?P<mode>\w+)\)\s*\[\s*(?P<step>\d+)\s*/\s*(?P<total>\d+)\s*\]", re.IGNORECASE)
-_TORCH_PART = re.compile(r"epoch:?\s*(?P<epoch>\d+)\s*[:|]?\s*\[?\s*(?P<step>\d+)\s*/\s*(?P<total>\d+)(?:\s*\(\s*[\d.]+%\s*\)\]?| batches| loss|\s*\])", re.IGNORECASE)
+_TORCH_PART = re.compile(
+    r"epoch:?\s*(?P<epoch>\d+)\s*[:|]?\s*\[?\s*(?P<step>\d+)\s*/\s*(?P<total>\d+)"
+    r"(?:\s*\(\s*[\d.]+%\s*\)\]?| batches| loss|\s*\])",
+    re.IGNORECASE,
+)
 _BRACKETED = re.compile(r"\b(epoch|step|iter|iteration|batch)\s*:?\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]", re.IGNORECASE)
 _PAIR = re.compile(
     rf"(?P<name>[A-Za-z_][\w.@%/()-]*(?: [A-Za-z_(][\w.@%/()-]*){{0,5}}?)\s*(?P<sep>[:=]\s*|\s+)\[?(?P<value>{_NUM})(?P<slash>\s*/\s*\d+)?(?!\d*:\d)(?P<unit>\s?(?:%|ms\b|s\b|it/s|GiB|GB|MiB|MB|tok/s|samples/s|[kKMB]\b))?",
@@ -46,7 +55,9 @@ _PREFIX = re.compile(
     r"^\s*(?:\[?\d{4}[-/]\d\d[-/]\d\d[ T][\d:.,]+\]?|\d\d/\d\d/\d{4} [\d:]+|\[[^\]]{0,80}\]|\(?\w+ pid=[^)]*\)|INFO|WARNING|DEBUG|ERROR"
     r"|[\w.]+:\d+|root|__main__|[-|:>]|\d+:(?=\s))+[\s:|>-]*",
 )
-_NOISE = frozenset({"info", "root", "warning", "debug", "train:", "mean", "avg:", "and", "with", "at", "is", "the", "of", "to"})
+_NOISE = frozenset(
+    {"info", "root", "warning", "debug", "train:", "mean", "avg:", "and", "with", "at", "is", "the", "of", "to"}
+)
 _HELD_OUT = re.compile(r"\b(val(?:id(?:ation)?)?|eval(?:uation)?|test|dev)\b", re.IGNORECASE)
 _STEPS = frozenset({"step", "steps", "iter", "iteration", "global_step", "it", "update", "updates"})
 _EPOCHS = frozenset(map(names.folded, names.EPOCH)) | {"train_epoch", "test_epoch"}
@@ -66,9 +77,8 @@ class Bar:
 
 def figures(words: str) -> tuple[dict[str, Value], bool] | None:
     """The figures of a line, and whether they were printed as a dictionary; None where it has none."""
-    if len(words) > LINE_CHARS or not any(letter.isdigit() for letter in words):
-        if "nan" not in words.casefold():
-            return None
+    if len(words) > LINE_CHARS or not (any(letter.isdigit() for letter in words) or "nan" in words.casefold()):
+        return None
     if found := _dictionary(words):
         return found, True
     if matched := _TRIPLE.match(words):
@@ -119,7 +129,8 @@ def looks_like_figures(words: str) -> bool:
 
 def is_telling(values: dict[str, Value]) -> bool:
     return any(
-        value.__class__ is float and not _TELLING.isdisjoint(names.folded(name).split("_")) for name, value in values.items()
+        value.__class__ is float and not _TELLING.isdisjoint(names.folded(name).split("_"))
+        for name, value in values.items()
     )
 
 
@@ -151,8 +162,10 @@ def _pairs(words: str) -> dict[str, Value] | None:
         values["step"] = f"{part['step']}/{part['total']}"
     mode = part.groupdict().get("mode") if part else None
     if part:
-        rest = f"{rest[: part.start()]} , {rest[part.end() :]}" if not part[0].casefold().endswith("loss") else (
-            f"{rest[: part.start()]} , loss {rest[part.end() :]}"
+        rest = (
+            f"{rest[: part.start()]} , {rest[part.end() :]}"
+            if not part[0].casefold().endswith("loss")
+            else (f"{rest[: part.start()]} , loss {rest[part.end() :]}")
         )
     rest = _BRACKETED.sub(r"\1 \2/\3 ,", rest)
     rest = _PREFIX.sub("", rest, count=1)

@@ -1,8 +1,8 @@
 """TensorBoard event files: scalars of both forms, every point; other summaries are counted and told.
 
-A scalar is a `simple_value` (TF1, torch, Lightning) or a tensor without dimensions (TF2). Events that follow one another
-at one step are one row, as they were one log call; an evaluation's and the closing row's are rows of their own.
-Settings come from the hparams plugin and from the `args` and `model_config` texts that the Hugging Face trainer writes.
+A scalar is a `simple_value` (TF1, torch, Lightning) or a tensor without dimensions (TF2). Events that follow one
+another at one step are one row, as they were one log call; an evaluation's and the closing row's are rows of their
+own. Settings come from the hparams plugin and from the texts `args` and `model_config` of the Hugging Face trainer.
 """
 
 from __future__ import annotations
@@ -202,7 +202,11 @@ def _tensor_number(data: bytes) -> float | None:
         if dtype == _BFLOAT16 and len(content) == 2:
             return float(struct.unpack("<f", b"\0\0" + content)[0])
         letter = _NUMBERS.get(dtype, "")
-        return float(struct.unpack(f"<{letter}", content)[0]) if letter and struct.calcsize(f"<{letter}") == len(content) else None
+        return (
+            float(struct.unpack(f"<{letter}", content)[0])
+            if letter and struct.calcsize(f"<{letter}") == len(content)
+            else None
+        )
     # protobuf writes no zero: a number that is not listed is one.
     return listed if listed is not None else 0.0 if dtype in _NUMBERS or dtype == _BFLOAT16 else None
 

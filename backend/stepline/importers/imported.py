@@ -72,7 +72,8 @@ class Row:
 class Reading:
     """One source as its parser understood it.
 
-    `key`: the source's own identity where it has one (a wandb run id), else None. `finished` is None where the source does not say how the training ended.
+    `key`: the source's own identity where it has one (a wandb run id), else None. `finished` is None where the source
+    does not say how the training ended.
     """
 
     format: str
@@ -118,9 +119,15 @@ class ImportedTask:
     left_out_count: int = 0
     told: list[str] = field(default_factory=list)
     has_times: bool = True
+    stream: Callable[[], Iterator[tuple[int, Record]]] | None = None
+    folder: Path | None = None
+    """The output folder, where the task is one: its side-car may name a task that is known."""
 
     def records(self) -> Iterator[tuple[int, Record]]:
-        """Every record with its run's index, run after run."""
+        """Every record with its run's index, in the source's order."""
+        if self.stream is not None:
+            yield from self.stream()
+            return
         for index, run in enumerate(self.runs):
             for record in run.records():
                 yield index, record

@@ -22,7 +22,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[()][0-9A-Za-z]|[@-Z\\^_])|[\x00\x08]")
+_TERMINAL = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[()][0-9A-Za-z]|[@-Z\\^_])|[\x00\x08]"
+)
 
 
 def encoding_of(head: bytes) -> str:
@@ -68,7 +70,10 @@ def lines(opened: Opened, remarks: Remarks) -> Iterator[tuple[int, str]]:
         for piece in pieces:
             if piece and not piece.isspace():
                 words = decoded(piece)
-                yield number, _TERMINAL.sub("", words) if "\x1b" in words or "\x00" in words or "\x08" in words else words
+                yield (
+                    number,
+                    _TERMINAL.sub("", words) if "\x1b" in words or "\x00" in words or "\x08" in words else words,
+                )
     if opened.broken:
         remarks.leave_out(f"after line {number}", opened.broken)
 

@@ -177,10 +177,10 @@ def mapping(counts: Mapping[str, int]) -> dict[str, str]:
     training = [name for name in columns if not is_evaluation(name)]
     held_out = [name for name in columns if is_evaluation(name)]
     for target, table, candidates in (("loss", LOSS, training), ("eval_loss", EVAL_LOSS, held_out)):
-        name = chosen(table, candidates)
-        if name is None:
+        found = chosen(table, candidates)
+        if found is None:
             ending = [name for name in candidates if "loss" in folded(name).split("_")]
-            name = max(ending, key=lambda column: counts[column], default=None)
-        if name is not None:
-            result[name] = target
+            found = max(ending, key=lambda column: counts[column], default=None)
+        if found is not None:
+            result[found] = target
     return result

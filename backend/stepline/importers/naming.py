@@ -1,4 +1,4 @@
-"""What an imported task is called: the source's own name, or the folder's where the file bears its tool's usual name."""
+"""What an imported task is called: its own name, or the folder's where the file bears its tool's usual name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ _USUAL = re.compile(
     r"|events\.out\.tfevents\..*)(\.(json|jsonl|csv|tsv|txt|log|out|err|v2|gz|zst))*",
     re.IGNORECASE,
 )
-_EMPTY_FOLDERS = re.compile(r"(checkpoint-\d+|logs?|runs|outputs?|files|tensorboard|lightning_logs|train|wandb)", re.IGNORECASE)
+_EMPTY_FOLDERS = re.compile(
+    r"(checkpoint-\d+|logs?|runs|outputs?|files|tensorboard|lightning_logs|train|wandb)", re.IGNORECASE
+)
 _VERSION = re.compile(r"(version_\d+|v\d+|run_?\d+|exp\d*|seed_?\d+)", re.IGNORECASE)
 _PACKED = re.compile(r"(\.(jsonl?|csv|tsv|txt|log|out|tfevents|wandb|v2|gz|zst|zstd))+$", re.IGNORECASE)
 

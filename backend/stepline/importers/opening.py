@@ -9,7 +9,9 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -25,8 +27,23 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _ZSTD_WINDOW_BYTES = 1 << 27
 
 
+Reading = Callable[[Path, int, int], None]
+_watched: ContextVar[Reading | None] = ContextVar("stepline_import_watched", default=None)
+
+
+@contextmanager
+def watched(call: Reading) -> Iterator[None]:
+    """Within the block, `call` gets (path, bytes read of the file as it lies there, its size) at each read of any
+    source; what it raises ends the read."""
+    token = _watched.set(call)
+    try:
+        yield
+    finally:
+        _watched.reset(token)
+
+
 class Opened:
-    """A file's bytes, unpacked. `done_bytes` of `size_bytes` (both of the file as it lies there) have been read."""
+    """A file's bytes, unpacked. `broken` says why they ended early, where they did."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -60,10 +77,6 @@ class Opened:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    @property
-    def done_bytes(self) -> int:
-        return self._file.tell()
-
     def read(self, count: int = CHUNK_BYTES) -> bytes:
         """Up to `count` bytes, b"" at the end. Raises ImportFailed past the limit on unpacking."""
         if self.broken:
@@ -74,6 +87,8 @@ class Opened:
             self.broken = "the packed file ends early" if isinstance(error, EOFError) else f"damaged: {error}"
             return b""
         self._given_bytes += len(data)
+        if (call := _watched.get()) is not None:
+            call(self.path, self._file.tell(), self.size_bytes)
         if (
             self.packed
             and self._given_bytes > limits.EXPANSION_FREE_BYTES

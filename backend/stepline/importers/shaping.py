@@ -50,6 +50,7 @@ def shaped(reading: Reading) -> ImportedTask:
         left_out_count=reading.remarks.count,
         told=told,
         has_times=shape.has_times,
+        stream=shape.stream,
     )
 
 
@@ -58,7 +59,8 @@ def nothing_in(reading: Reading) -> ImportFailed:
     seen = "; ".join(f"{remark.place}: {remark.reason}" for remark in kept[:3])
     return ImportFailed(
         f"{reading.path} holds no training history",
-        why=f"Read as {reading.format}, no row of it has a number under a metric's name" + (f" ({seen})" if seen else ""),
+        why=f"Read as {reading.format}, no row of it has a number under a metric's name"
+        + (f" ({seen})" if seen else ""),
         action="See docs/importing.md for what can be imported",
     )
 
@@ -104,6 +106,8 @@ class _Shape:
         self._renamed = {
             name: self.mapping.get(name) or (f"{name} (as text)" if name in taken else name) for name in survey.columns
         }
+        self._kept: list[list[Record]] | None = None
+        self._filled: dict[int, int] = {}
         self._ranks: list[Value | None] = [None]
         if survey.parted_by_rank:
             self._ranks = sorted(survey.ranks, key=lambda rank: (isinstance(rank, str), rank))
@@ -134,6 +138,7 @@ class _Shape:
 
     def runs(self) -> list[ImportedRun]:
         count = max(len(self._ranks), len(self.survey.run_starts) + 1)
+        self._kept = None
         kept: list[list[Record]] | None = [[] for _ in range(count)]
         kept_count = 0
         started: list[float | None] = [None] * count
@@ -150,6 +155,8 @@ class _Shape:
                 if kept_count > RECORDS_KEPT:
                     kept = None
         filled = [part for part in range(count) if started[part] is not None]
+        self._filled = {part: index for index, part in enumerate(filled)}
+        self._kept = None if kept is None else [kept[part] for part in filled]
         return [
             ImportedRun(
                 records=_reader(kept[part]) if kept is not None else self._part_reader(part),
@@ -162,6 +169,12 @@ class _Shape:
             )
             for part in filled
         ]
+
+    def stream(self) -> Iterator[tuple[int, Record]]:
+        """Every record with its run's index, in the source's order."""
+        if self._kept is not None and len(self._kept) == 1:
+            return ((0, record) for record in self._kept[0])
+        return ((self._filled[part], record) for part, record in self._records())
 
     def _part_reader(self, part: int) -> Callable[[], Iterator[Record]]:
         return lambda: (record for found, record in self._records() if found == part)
@@ -322,4 +335,3 @@ def _told_apart(row: Row) -> Row:
             }
             break
     return row
-

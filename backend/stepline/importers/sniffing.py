@@ -67,7 +67,9 @@ def format_of(path: Path) -> str:
         return event_file.FORMAT
     encoding = encoding_of(head)
     if encoding == "utf-8" and _is_binary(head):
-        raise _not_one(path, "It is binary, and of no format that is known: its beginning is damaged or it is no log", "")
+        raise _not_one(
+            path, "It is binary, and of no format that is known: its beginning is damaged or it is no log", ""
+        )
     words = document(head[: len(head) - len(head) % 4] if encoding != "utf-8" else head)
     return _text_format(path, words.lstrip("\ufeff \t\r\n\0"), whole=len(head) < HEAD_BYTES)
 
@@ -95,7 +97,7 @@ def _text_format(path: Path, words: str, *, whole: bool) -> str:
             if len(objects) > 1 or not _is_columns(objects[0]):
                 return json_rows.FORMAT
             return json_rows.DOCUMENT
-        if '"log_history"' in words or not whole and words[0] == "{" and '"best_' in words[:2000]:
+        if '"log_history"' in words or (not whole and words[0] == "{" and '"best_' in words[:2000]):
             return trainer_state.FORMAT
         if not _looks_like_log(sample):
             return json_rows.DOCUMENT

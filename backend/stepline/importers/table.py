@@ -38,7 +38,7 @@ def divider_of(sample: list[str]) -> str | None:
     best: tuple[int, str] | None = None
     for divider in (*_DIVIDERS, " "):
         rows = [row for row in csv.reader(_ready(sample, divider), delimiter=divider, skipinitialspace=True) if row]
-        if len(rows) < 2 or len(rows[0]) < 2 and divider != ",":
+        if len(rows) < 2 or (len(rows[0]) < 2 and divider != ","):
             continue
         header, body = rows[0], rows[1:]
         if any(number(cell) is not None for cell in header):
@@ -102,7 +102,7 @@ def _rows(path: Path, divider: str, remarks: Remarks) -> Iterator[Row]:
                 # A logger that starts again on the same file writes its header again.
                 continue
             row = _row(cells, header, divider)
-            if row is None or len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
+            if row is None or (len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :])):
                 remarks.leave_out(
                     f"line {numbered.line}",
                     f"{len(cells)} cells where the header has {len(header)}" if row else "no number in it",
@@ -119,7 +119,8 @@ class _Numbered:
         self.line = 0
 
     def __iter__(self) -> Iterator[str]:
-        for self.line, words in self._source:
+        for place, words in self._source:
+            self.line = place
             yield words
 
 

@@ -33,7 +33,7 @@ def is_tfrecord(head: bytes) -> bool:
     if len(head) < HEADER_BYTES:
         return False
     length, total = _LENGTH.unpack_from(head)
-    return length < limits.EVENT_BYTES and masked(crc32c(head[:8])) == total
+    return bool(length < limits.EVENT_BYTES and masked(crc32c(head[:8])) == total)
 
 
 def records(opened: Opened, remarks: Remarks) -> Iterator[bytes]:

@@ -76,9 +76,7 @@ def read(path: Path) -> Reading:
         finished, words = "completed", None
     told = []
     if run.others:
-        told.append(
-            "not taken: " + ", ".join(f"{count:,} {kind}" for kind, count in sorted(run.others.items()))
-        )
+        told.append("not taken: " + ", ".join(f"{count:,} {kind}" for kind, count in sorted(run.others.items())))
     named = run.display_name or "/".join(part for part in (run.project, run.run_id) if part)
     return Reading(
         FORMAT,

@@ -1,0 +1,369 @@
+"""Sources into the store: new ones, those that grew, those that changed, and nothing for those that are known.
+
+A source is known by its path (or wandb's run id) and by its records. Imported again, it adds nothing; where it only
+grew, what is new is appended; where it changed otherwise, its runs are replaced. A copy elsewhere is the same source,
+an older copy adds nothing. Each task is one transaction, so the store holds all of an import or nothing of it. Files
+are read only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time as clock
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from stepline.errors import ImportFailed, SteplineError, TaskNotFound
+from stepline.importers.digests import HEAD_RECORDS, Digest
+from stepline.importers.gathering import gathered
+from stepline.importers.imported import ImportedRun, ImportedTask, Remark
+from stepline.importers.journals import take_journal
+from stepline.importers.opening import watched
+from stepline.journal import Header, Process, Record
+from stepline.store import SourceRow, SourceRun, Store, Together
+from stepline.task_identity import read_side_car, task_name
+
+State = Literal["imported", "grown", "replaced", "unchanged", "recorded", "failed", "cancelled"]
+"""`recorded`: Stepline itself recorded this training, so its history is here already."""
+
+Progress = Callable[[Path, float], None]
+"""(what is read or written now, the share of all that is done, 0 to 1)."""
+
+BATCH_RECORDS = 4096
+_LATEST_TIME = 253_402_300_799.0
+"""The end of the year 9999, beyond which a date cannot be written."""
+
+
+@dataclass(slots=True)
+class ImportResult:
+    """What became of one task of one path. `records`: those added; `error` where `state` is `failed`."""
+
+    path: Path
+    state: State
+    task_id: str | None = None
+    name: str = ""
+    format: str = ""
+    runs: int = 0
+    records: int = 0
+    names: dict[str, str] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
+    left_out: list[Remark] = field(default_factory=list)
+    left_out_count: int = 0
+    error: SteplineError | None = None
+
+
+class _Cancelled(Exception):
+    """The person asked to stop."""
+
+
+def import_paths(
+    store: Store,
+    paths: Sequence[Path],
+    *,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> list[ImportResult]:
+    """Take the files and folders in, each task whole or not at all; a path that fails does not stop the others.
+
+    `progress` and `cancelled` are called every megabyte read and every BATCH_RECORDS records written; once `cancelled`
+    says True, nothing of the task at hand is kept, and its result is `cancelled`. Raises StoreError.
+    """
+    results: list[ImportResult] = []
+    for index, path in enumerate(paths):
+        watch = _Watch(index, len(paths), progress or (lambda _path, _share: None), cancelled or (lambda: False))
+        results_before = len(results)
+        try:
+            with watched(watch.on_read):
+                found = gathered(path, watch.on_file)
+                results.extend(_journal(store, journal) for journal in found.journals)
+                results.extend(_take_in(store, task, watch) for task in found.tasks)
+            results += [ImportResult(path, "failed", error=error) for error in found.refused]
+        except ImportFailed as error:
+            results.append(ImportResult(path, "failed", error=error))
+        except OSError as error:
+            results.append(ImportResult(path, "failed", error=_unreadable(path, error)))
+        except _Cancelled:
+            results.append(ImportResult(path, "cancelled"))
+            break
+        finally:
+            watch.progress(path, (index + 1) / len(paths))
+        if len(results) == results_before:
+            results.append(ImportResult(path, "unchanged"))
+    return results
+
+
+class _Watch:
+    """Tells how far an import is, and ends it where that was asked."""
+
+    def __init__(self, index: int, count: int, progress: Progress, cancelled: Callable[[], bool]) -> None:
+        self._index = index
+        self._count = count
+        self.progress = progress
+        self._cancelled = cancelled
+
+    def on_file(self, path: Path) -> None:
+        self._tell(path, 0.0)
+
+    def on_read(self, path: Path, done_bytes: int, size_bytes: int) -> None:
+        self._tell(path, 0.5 * done_bytes / max(size_bytes, 1))
+
+    def on_written(self, path: Path, done: int, total: int) -> None:
+        self._tell(path, 0.5 + 0.5 * done / max(total, 1))
+
+    def _tell(self, path: Path, share: float) -> None:
+        if self._cancelled():
+            raise _Cancelled
+        self.progress(path, (self._index + min(share, 1.0)) / self._count)
+
+
+def _journal(store: Store, path: Path) -> ImportResult:
+    try:
+        task_id, records, damaged = take_journal(store, path)
+    except SteplineError as error:
+        return ImportResult(path, "failed", format="journal", error=error)
+    left_out = [Remark(str(path), f"{damaged} damaged lines")] if damaged else []
+    state: State = "imported" if records else "unchanged"
+    return ImportResult(path, state, task_id, store.task(task_id).name, "journal", 1, records, left_out=left_out)
+
+
+def _take_in(store: Store, task: ImportedTask, watch: _Watch) -> ImportResult:
+    result = ImportResult(
+        task.paths[0],
+        "imported",
+        name=task.name,
+        format=task.format,
+        runs=len(task.runs),
+        names=task.names,
+        told=task.told,
+        left_out=task.left_out,
+        left_out_count=task.left_out_count,
+    )
+    recorded = _recorded_by_stepline(store, task)
+    if recorded is not None:
+        result.state, result.task_id = "recorded", recorded
+        return result
+    known, digests, is_older = _compared(store, task)
+    total = sum(digest.records for digest in digests)
+    if known is not None and (is_older or [(r.records, r.digest) for r in known.runs] == _counted(digests)):
+        result.state, result.task_id, result.name = "unchanged", known.task_id, _shown(store, known.task_id, task.name)
+        return result
+    grown = known is not None and _is_prefix(known, task)
+    result.state = "imported" if known is None else "grown" if grown else "replaced"
+    result.task_id = known.task_id if known is not None else _task_id(store, task)
+    with store.together() as together:
+        if known is not None and not grown:
+            together.drop_runs([run.run_id for run in known.runs])
+        kept = known.runs if known is not None and grown else ()
+        run_ids = [
+            kept[index].run_id if index < len(kept) else _run_id(result.task_id, index, run, store)
+            for index, run in enumerate(task.runs)
+        ]
+        result.records = _write(together, task, result.task_id, run_ids, [run.records for run in kept], watch, total)
+        source = SourceRow(
+            task.key,
+            result.task_id,
+            task.format,
+            _head(task),
+            tuple(
+                SourceRun(run_id, digest.records, digest.value())
+                for run_id, digest in zip(run_ids, digests, strict=True)
+            ),
+            clock.time(),
+        )
+        together.keep_source(source, instead_of=known.key if known is not None else None)
+    result.name = _shown(store, result.task_id, task.name)
+    return result
+
+
+def _write(
+    together: Together,
+    task: ImportedTask,
+    task_id: str,
+    run_ids: list[str],
+    skipped: list[int],
+    watch: _Watch,
+    total: int,
+) -> int:
+    """The records beyond the first `skipped` of each run; returns how many were added."""
+    written = [0] * len(run_ids)
+    begun: set[int] = set(range(len(skipped)))
+    last_times = [run.started for run in task.runs]
+    ended: set[int] = set()
+    batch: list[Record] = []
+    added = batch_run = seen = 0
+    key = str(task.folder or task.paths[0].resolve())
+
+    def flush() -> None:
+        nonlocal added
+        if not batch:
+            return
+        if batch_run not in begun:
+            begun.add(batch_run)
+            together.begin_run(_header(task, task_id, run_ids[batch_run], task.runs[batch_run], key))
+        together.append(run_ids[batch_run], list(batch), position=written[batch_run])
+        added += len(batch)
+        batch.clear()
+        watch.on_written(task.paths[0], seen, total)
+
+    for index, record in task.records():
+        seen += 1
+        if index != batch_run or len(batch) >= BATCH_RECORDS:
+            flush()
+            batch_run = index
+        written[index] += 1
+        if index < len(skipped) and written[index] <= skipped[index]:
+            continue
+        record.time = _bounded(record.time)
+        last_times[index] = max(last_times[index], record.time)
+        if record.kind == "train_end":
+            ended.add(index)
+        batch.append(record)
+    flush()
+    for index, run in enumerate(task.runs):
+        if index in begun and index not in ended:
+            together.end_run(run_ids[index], run.status, run.message, last_times[index])
+    return added
+
+
+def _header(task: ImportedTask, task_id: str, run_id: str, run: ImportedRun, key: str) -> Header:
+    origin: dict[str, object] = {"imported.format": task.format, "imported.path": str(task.paths[0])}
+    origin |= {f"imported.{target}": source for target, source in task.names.items()}
+    if run.superseded:
+        origin["imported.superseded"] = True
+    return Header(
+        task_id,
+        task_name(task.name),
+        key,
+        run_id,
+        _bounded(run.started),
+        Process(0, None, "", None, None),
+        run.total_steps,
+        {**run.settings, **origin},
+    )
+
+
+def _compared(store: Store, task: ImportedTask) -> tuple[SourceRow | None, list[Digest], bool]:
+    """The import this source was before, if any; the digests of its runs; whether it is an older copy of that."""
+    digests = _digests(task)
+    known = store.source(task.key)
+    if known is not None and _still_there(store, known):
+        return known, digests, False
+    for candidate in store.sources_like(_head(task)):
+        if not _still_there(store, candidate):
+            continue
+        if _is_prefix(candidate, task):
+            return candidate, digests, False
+        if _is_older(store, candidate, digests):
+            return candidate, digests, True
+    return None, digests, False
+
+
+def _digests(task: ImportedTask) -> list[Digest]:
+    digests = [Digest() for _ in task.runs]
+    for index, record in task.records():
+        digests[index].add(record)
+    return digests
+
+
+def _counted(digests: list[Digest]) -> list[tuple[int, str]]:
+    return [(digest.records, digest.value()) for digest in digests]
+
+
+def _head(task: ImportedTask) -> str:
+    digest = Digest()
+    for _, record in islice(task.records(), HEAD_RECORDS):
+        digest.add(record)
+    return digest.value()
+
+
+def _is_prefix(known: SourceRow, task: ImportedTask) -> bool:
+    """Whether the source has each known run's records first, and then perhaps more."""
+    if len(known.runs) > len(task.runs):
+        return False
+    digests = [Digest() for _ in known.runs]
+    matched = [False] * len(known.runs)
+    for index, record in task.records():
+        if index < len(known.runs) and not matched[index]:
+            digests[index].add(record)
+            if digests[index].records == known.runs[index].records:
+                if digests[index].value() != known.runs[index].digest:
+                    return False
+                matched[index] = True
+    return all(matched)
+
+
+def _is_older(store: Store, known: SourceRow, digests: list[Digest]) -> bool:
+    """Whether the store's records of the source's first run begin with all that this one has."""
+    if len(digests) != 1 or not known.runs or digests[0].records >= known.runs[0].records:
+        return False
+    stored = Digest()
+    for entry in store.records(known.task_id):
+        if entry.run_id == known.runs[0].run_id:
+            stored.add(entry)
+            if stored.records == digests[0].records:
+                return stored.value() == digests[0].value()
+    return False
+
+
+def _still_there(store: Store, known: SourceRow) -> bool:
+    with suppress(TaskNotFound):
+        runs = {run.id for run in store.runs(known.task_id)}
+        return all(run.run_id in runs for run in known.runs)
+    return False
+
+
+def _recorded_by_stepline(store: Store, task: ImportedTask) -> str | None:
+    """The task under which these runs are known already: an export of a task of this home, or an output folder that a
+    recorded run wrote its side-car into."""
+    for run in task.runs:
+        if run.run_id is not None and (found := store.run(run.run_id)) is not None:
+            source = store.source(task.key)
+            if source is None or run.run_id not in {each.run_id for each in source.runs}:
+                return found.task_id
+    side_car = read_side_car(task.folder) if task.folder is not None else None
+    if side_car is not None and side_car.run_id is not None and (found := store.run(side_car.run_id)) is not None:
+        return found.task_id
+    return None
+
+
+def _task_id(store: Store, task: ImportedTask) -> str:
+    side_car = read_side_car(task.folder) if task.folder is not None else None
+    if side_car is not None:
+        return side_car.task_id
+    return "t" + hashlib.sha256(f"import:{task.key}".encode(errors="replace")).hexdigest()[:15]
+
+
+def _run_id(task_id: str, index: int, run: ImportedRun, store: Store) -> str:
+    """`YYYYMMDD-HHMMSS-` and eight digits that the task, the run's place and its first record give."""
+    if run.run_id is not None and store.run(run.run_id) is None:
+        return run.run_id
+    digest = Digest()
+    for record in islice(run.records(), 1):
+        digest.add(record)
+    stamp = datetime.fromtimestamp(_bounded(run.started), UTC).strftime("%Y%m%d-%H%M%S")
+    words = f"{task_id}:{index}:{digest.value()}"
+    return f"{stamp}-{hashlib.sha256(words.encode()).hexdigest()[:8]}"
+
+
+def _bounded(time: float) -> float:
+    """A time that can be stored and shown; a damaged one is 1970."""
+    return time if 0.0 <= time <= _LATEST_TIME else 0.0
+
+
+def _shown(store: Store, task_id: str, name: str) -> str:
+    with suppress(TaskNotFound):
+        return store.task(task_id).name
+    return name
+
+
+def _unreadable(path: Path, error: OSError) -> ImportFailed:
+    return ImportFailed(
+        f"{error.filename or path} cannot be read",
+        why=error.strerror or str(error),
+        action="Check that it is still there and may be read",
+    )
