@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepline.errors import JournalError, JournalNewer
+from stepline.home import Home
 from stepline.ingest import Ingest
 from stepline.ingest.decoding import decode_lines
 from stepline.journal import (
@@ -295,6 +297,8 @@ def test_a_run_whose_process_dies_fails_and_one_that_ended_may_say_more(home, li
     process.kill()
     process.wait()
     until(lambda: store.task("t1").status == "failed")
+    dying.write(encode_record(Record("train_end", time.time(), message="Killed", details={"status": "failed"})))
+    until(lambda: store.runs("t1")[0].message == "Killed")
     ending.write(encode_record(Record("evaluation", time.time(), 3, None, {"eval_loss": 0.5})))
     until(lambda: store.task("t2").records == 5)
     assert store.task("t2").status == "completed"
@@ -343,6 +347,23 @@ def test_an_error_of_the_store_is_told_and_tried_again(home, store):
     assert "cannot be written" in ingest.notes[0]
     ingest.stop()
     reader.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the state folder is named by XDG_STATE_HOME")
+def test_journals_on_a_network_file_system_go_to_a_database_on_a_local_one(monkeypatch, tmp_path):
+    monkeypatch.setenv("STEPLINE_TREAT_AS_NETWORK", str(tmp_path / "network"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "local"))
+    home = Home.open(tmp_path / "network" / "home")
+    journal = Journal(home.journals)
+    with contextlib.closing(Store.open(home.database, writable=True)) as store:
+        ingest = Ingest(home, store)
+        ingest.start()
+        journal.steps(0, 3)
+        until(lambda: store.tasks() and steps(store) == [0, 1, 2])
+        journal.steps(3, 5)
+        until(lambda: steps(store) == [0, 1, 2, 3, 4])
+        ingest.stop()
+    assert [path.name for path in home.path.iterdir()] == ["journals"]
 
 
 # Killed at any moment

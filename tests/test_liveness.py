@@ -102,10 +102,11 @@ def test_after_a_restart_of_the_machine_it_is_dead_when_it_beats_no_more():
 )
 def test_elsewhere_only_the_heartbeat_speaks(elsewhere):
     ours = replace(HERE, pid_namespace="pid:[2]")
-    beating, silent = run(elsewhere, heartbeat_time=5.0), run(elsewhere)
+    beating, silent = run(elsewhere, heartbeat_time=5.0), run(replace(elsewhere, started=None))
     assert death(beating, ours, liveness.SILENCE_SECS - 1) is None
     assert death(beating, ours, liveness.SILENCE_SECS + 1).status == "failed"
-    assert death(silent, ours, liveness.SILENCE_SECS + 1) is None, "a journal without heartbeats may be slow"
+    assert death(run(elsewhere), ours, liveness.SILENCE_SECS + 1) is not None, "the recorder beats if it is silent"
+    assert death(silent, ours, liveness.SILENCE_SECS + 1) is None, "another program's journal may be slow"
     assert death(silent, ours, liveness.SILENCE_WITHOUT_HEARTBEAT_SECS + 1).status == "failed"
 
 

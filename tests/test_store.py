@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 import sqlite3
 import threading
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -473,6 +475,13 @@ def test_the_database_has_its_pages_its_journal_mode_and_its_models(home, store)
         columns = {name: required for _, name, _, required, _, _ in database.execute(f"PRAGMA table_info({table})")}
         assert columns == {column: int(not field.null) for column, field in model._meta.columns.items()}, table
     database.close()
+
+
+def test_the_page_on_the_tables_names_every_table_and_column():
+    page = (Path(__file__).parents[1] / "docs" / "store.md").read_text("utf-8")
+    named = set(re.findall(r"`([a-z_]+)`", page)) | set(re.findall(r"^## ([a-z_]+)$", page, re.MULTILINE))
+    for model in MODELS:
+        assert {model._meta.table_name, *model._meta.columns} - {"id"} <= named, model
 
 
 def test_what_was_stored_is_there_again(home, store, fill):

@@ -194,12 +194,13 @@ def _is_network_type(point: str, kind: str) -> bool:
 
 
 def _windows_drive_is_remote(path: Path) -> bool:
-    if sys.platform != "win32":
-        return False
-    import ctypes
+    if sys.platform == "win32":
+        import ctypes
 
-    drive_remote = 4
-    return path.drive.startswith("\\\\") or ctypes.windll.kernel32.GetDriveTypeW(path.anchor) == drive_remote
+        drive_remote = 4
+        return path.drive.startswith("\\\\") or ctypes.windll.kernel32.GetDriveTypeW(path.anchor) == drive_remote
+    else:  # noqa: RET505 - mypy takes what follows a return on this platform for dead code
+        return False
 
 
 def _local_folders() -> Iterator[Path]:

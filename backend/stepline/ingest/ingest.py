@@ -296,7 +296,8 @@ class Ingest:
         ended = min(time.time(), heard) if silent_secs > LIVENESS_SECS * 10 else time.time()
         self._store.end_run(run.id, found.status, found.message, ended)
         for journal in files:
-            self._settle(journal)
+            # `stepline run` may name the end of its child a moment later: looked at for a while like any ended run's.
+            journal.grew = time.monotonic()
         if self.on_change is not None:
             self.on_change({run.task_id})
 

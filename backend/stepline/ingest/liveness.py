@@ -55,7 +55,9 @@ def _ended(run: RunRow, here: Process, silent_secs: float) -> str | None:
         if alive:
             return None
         return gone if (alive is False and certain) or silent_secs > DOUBT_SECS else None
-    silence = SILENCE_WITHOUT_HEARTBEAT_SECS if run.heartbeat_time is None else SILENCE_SECS
+    # The recorder tells its start time, and beats wherever it has nothing else to write.
+    beats = run.heartbeat_time is not None or process.started is not None
+    silence = SILENCE_SECS if beats else SILENCE_WITHOUT_HEARTBEAT_SECS
     return f"Nothing was heard of it for {silence:g} seconds" if silent_secs > silence else None
 
 

@@ -61,6 +61,12 @@ def update(database: Database, model: type[Model], values: dict[str, Any], **whe
     return int(database.execute_sql(sql, (*changed, value)).rowcount)
 
 
+def add(database: Database, model: type[Model], values: dict[str, Any]) -> None:
+    """Insert one row."""
+    row = [model._meta.columns[name].db_value(value) for name, value in values.items()]
+    insert(database, model, tuple(values), [row])
+
+
 def insert(
     database: Database,
     model: type[Model],

@@ -50,17 +50,21 @@ def begin_run(database: sqlite.Database, header: Header) -> None:
         if known:
             task_id = known[0][0]
         else:
-            task_id = TaskModel.insert(
-                uid=header.task_id, name=header.task_name, key=header.task_key, tags=[], notes="", next_sequence=0,
-                status="pending", runs=0, records=0, bytes=0, duration_secs=0.0, changed=0,
-            ).execute(database)  # fmt: skip
+            new: dict[str, Any] = {
+                "uid": header.task_id, "name": header.task_name, "tags": [], "notes": "", "next_sequence": 0,
+                "status": "pending", "runs": 0, "records": 0, "bytes": 0, "duration_secs": 0.0, "changed": 0,
+            }  # fmt: skip
+            statements.add(database, TaskModel, new)
+            ((task_id,),) = statements.select(database, TaskModel, ("id",), uid=header.task_id)
         number = len(statements.select(database, RunModel, ("id",), task_id=task_id)) + 1
         process = header.process
-        RunModel.insert(
-            uid=header.run_id, task_id=task_id, number=number, status="pending", inferred=False, started=header.time,
-            total_steps=header.total_steps, settings=header.settings, pid=process.pid, process_started=process.started,
-            host=process.host, boot=process.boot, pid_namespace=process.pid_namespace, records=0, position=0, damaged=0,
-        ).execute(database)  # fmt: skip
+        run: dict[str, Any] = {
+            "uid": header.run_id, "task_id": task_id, "number": number, "status": "pending", "inferred": False,
+            "started": header.time, "total_steps": header.total_steps, "settings": header.settings, "pid": process.pid,
+            "process_started": process.started, "host": process.host, "boot": process.boot,
+            "pid_namespace": process.pid_namespace, "records": 0, "position": 0, "damaged": 0,
+        }  # fmt: skip
+        statements.add(database, RunModel, run)
         _refresh_task(database, task_id, {"name": header.task_name, "key": header.task_key})
 
 
@@ -138,7 +142,10 @@ def _count_change(database: sqlite.Database) -> int:
 def _metric_set(database: sqlite.Database, names: tuple[str, ...]) -> int:
     text = names_text(names)
     found = statements.select(database, MetricSetModel, ("id",), names=text)
-    return int(found[0][0]) if found else int(MetricSetModel.insert(names=text).execute(database))
+    if not found:
+        statements.add(database, MetricSetModel, {"names": text})
+        found = statements.select(database, MetricSetModel, ("id",), names=text)
+    return int(found[0][0])
 
 
 def _add_checkpoints(database: sqlite.Database, task_id: int, run_id: int, batch: Batch) -> None:
