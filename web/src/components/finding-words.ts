@@ -30,14 +30,14 @@ export function findingWords(finding: Finding, format: Format, t: Translate): Fi
     const sign = SIGNS.includes(evidence.sign) ? String(evidence.sign) : 'plain'
     const records = toNumber(evidence.records)
     const clean = toNumber(evidence.clean_checkpoint)
-    const sentences = [
-      place(finding, format, t),
-      t(`finding.masked_nan.${sign}.text`, { n: format.whole(records) }, records),
-      Number.isFinite(clean) ? t('finding.cleanCheckpoint', { step: format.whole(clean) }) : '',
-    ]
+    const sentence = t('finding.sentence', {
+      place: place(finding, format, t),
+      text: t(`finding.masked_nan.${sign}.text`, { n: format.whole(records) }, records),
+      clean: Number.isFinite(clean) ? t('finding.cleanCheckpoint', { step: format.whole(clean) }) : '',
+    })
     return {
       title: t(`finding.masked_nan.${sign}.title`),
-      text: sentences.filter(Boolean).join(' '),
+      text: sentence.trim(),
       advice: t(`finding.masked_nan.${sign}.advice`),
     }
   }
@@ -46,7 +46,11 @@ export function findingWords(finding: Finding, format: Format, t: Translate): Fi
     const median = format.join(format.duration(toNumber(evidence.median_secs)))
     return {
       title: t('finding.stall.title'),
-      text: `${t('finding.run', { run: finding.run })} ${t('finding.stall.text', { silent, median })}`,
+      text: t('finding.sentence', {
+        place: t('finding.run', { run: finding.run }),
+        text: t('finding.stall.text', { silent, median }),
+        clean: '',
+      }).trim(),
       advice: t('finding.stall.advice'),
     }
   }

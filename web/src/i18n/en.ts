@@ -339,7 +339,7 @@ export const en = {
     axis: 'Next axis',
     crosshair: 'Move the crosshair',
     rows: 'Move between rows',
-    open: 'Open',
+    open: 'open',
     select: 'select',
     rename: 'rename',
   },
@@ -401,6 +401,7 @@ export const en = {
     steps: 'Run {run}, steps {first}–{last}:',
     step: 'Run {run}, step {first}:',
     run: 'Run {run}:',
+    sentence: '{place} {text} {clean}',
     cleanCheckpoint: 'Last clean checkpoint: {step}.',
     masked_nan: {
       certain: {
@@ -505,7 +506,7 @@ export const en = {
     lostAction: 'Try now',
     back: 'Connected again',
     notLogged: 'Nothing logged yet',
-    notLoggedText: 'The training has started. Its curves appear with the first logged step, every logging_steps.',
+    notLoggedText: 'The training has started. Its curves appear with the first step that it logs.',
     pending: 'Waiting to start',
     pendingText: 'This task has not started yet. Its curves appear here when it does.',
     failed: 'This could not be shown',

@@ -27,7 +27,7 @@ export const zh: Messages = {
     runs: '{n} 次运行',
     steps: '{n} 步',
     stepsOf: '{n} / {total} 步',
-    runStep: '第 {run} 次运行，第 {step} 步',
+    runStep: '运行 {run}，第 {step} 步',
     clear: '清除',
     comma: '，',
   },
@@ -395,6 +395,7 @@ export const zh: Messages = {
     steps: '第 {run} 次运行第 {first}–{last} 步：',
     step: '第 {run} 次运行第 {first} 步：',
     run: '第 {run} 次运行：',
+    sentence: '{place}{text}{clean}',
     cleanCheckpoint: '最后一个完好的检查点：{step}。',
     masked_nan: {
       certain: {
@@ -497,7 +498,7 @@ export const zh: Messages = {
     lostAction: '立即重试',
     back: '已重新连接',
     notLogged: '暂无日志',
-    notLoggedText: '训练已开始。每隔 logging_steps 步记录一次，记录第一步后曲线就会出现。',
+    notLoggedText: '训练已开始，记录第一步后曲线就会出现。',
     pending: '等待开始',
     pendingText: '此任务尚未开始。开始后曲线会出现在这里。',
     failed: '无法显示',
