@@ -93,7 +93,9 @@ def test_several_evaluation_sets_at_one_step_are_one_evaluation():
 
 def test_one_long_pause_does_not_become_the_pace():
     marks = run(60, 1.0)
-    slept = [mark if mark.step is None or mark.step < 30 else Mark(mark.kind, mark.step, mark.time + 3600) for mark in marks]
+    slept = [
+        mark if mark.step is None or mark.step < 30 else Mark(mark.kind, mark.step, mark.time + 3600) for mark in marks
+    ]
     span = remaining_secs(slept, 60, Schedule(120))
     assert holds(span, 60)
     assert span is not None

@@ -31,7 +31,9 @@ class B(TypedDict, total=False):
 '''
     written = typescript(source)
     assert "export type Status = 'on' | 'off'\n" in written
-    assert "/** What A is. */\nexport interface A {\n  id: string\n  /** How many. */\n  count: number | null\n" in written
+    assert (
+        "/** What A is. */\nexport interface A {\n  id: string\n  /** How many. */\n  count: number | null\n" in written
+    )
     assert "  pairs: (string | null)[]\n  values: Record<string, Number>\n  span: [number, number] | null\n" in written
     assert "export interface B {\n  flag?: boolean\n}" in written
 

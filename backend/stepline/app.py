@@ -38,7 +38,10 @@ PATIENCE_SECS = 30.0
 
 
 class App:
-    """`start` it, open `url`, `stop` it. Raises AddressInUse and UsageError when made, HomeError and StoreError on start."""
+    """`start` it, open `url`, `stop` it.
+
+    Takes its port when it is made: AddressInUse, UsageError. `start` raises HomeError and StoreError.
+    """
 
     def __init__(self, home: Home, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self.home = home
@@ -121,12 +124,13 @@ class App:
         return _take_in(self._ingest, paths)
 
     def notes(self) -> list[str]:
-        """What a person should know: journals that were refused, lines that were left out, a database that was moved."""
+        """What a person should know: journals that were refused, lines that were left out. The writer alone knows."""
         return [] if self._ingest is None else list(self._ingest.notes)
 
     def focus(self) -> None:
-        if self.on_focus is not None:
-            self.on_focus()
+        if self.on_focus is None:
+            raise Unavailable("This Stepline has no window", action="Open its address in a browser")
+        self.on_focus()
 
     def writer_address(self) -> Address | None:
         return read_address(self.home)
@@ -145,6 +149,7 @@ class App:
         publish_address(self.home, self._server.address, self._server.token)
 
     def _wait_for_lock(self) -> None:
+        told = ""
         while not self._ending.wait(TAKE_OVER_SECS):
             try:
                 if self._lock.acquire():
@@ -152,17 +157,19 @@ class App:
                     self.live.nudge()
                     return
             except SteplineError as error:
-                log.error("This Stepline could not take over as the writer: %s", error)
                 self._lock.release()
+                if str(error) != told:
+                    told = str(error)
+                    log.error("This Stepline could not take over as the writer: %s", error)
 
 
 @contextmanager
 def take_in(home: Home, paths: Sequence[str | Path] = ()) -> Iterator[Store]:
     """Take in all that lies in the home, and the journals at `paths`; then the store, to read from.
 
-    Where another process writes the home it is asked to do so, and the answer awaited. The lock is held for the taking in
-    alone: a long export or a notebook keeps nobody from writing. Raises HomeError, StoreError, and JournalError for one
-    of `paths` that is no journal.
+    Where another process writes the home it is asked to do so, and the answer awaited. The lock is held for the taking
+    in alone: a long export or a notebook keeps nobody from writing. Raises HomeError, StoreError, and JournalError for
+    one of `paths` that is no journal.
     """
     places = [Path(path).absolute() for path in paths]
     lock = WriterLock(home)

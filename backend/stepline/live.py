@@ -148,7 +148,7 @@ class Client:
 
     def messages(self) -> Iterator[ServerMessage | bytes]:
         """What to send, in order, until the client leaves. Waits in between; a batch is read when it is asked for."""
-        hello: Hello = {"type": "hello", "version": __version__, "writer": self._live.source.is_writer()}
+        hello = self._hello()
         yield hello
         yield self._task_list(first=True)
         seen, looked = -1, float("-inf")
@@ -161,12 +161,19 @@ class Client:
             if asked is not None:
                 self._watched = _Watched(asked, asked["cursor"]) if asked["task"] is not None else None
             looked = time.monotonic()
+            if (now := self._hello()) != hello:
+                # The writer died and this process took over.
+                hello = now
+                yield hello
             if revision != seen:
                 seen = revision
                 listed = self._task_list()
                 if listed["tasks"] or listed["removed"]:
                     yield listed
             yield from self._news()
+
+    def _hello(self) -> Hello:
+        return {"type": "hello", "version": __version__, "writer": self._live.source.is_writer()}
 
     def _wait(self, seen: int, looked: float) -> tuple[Subscribe | None, list[ErrorBody], int]:
         """Wait for a subscription, a complaint, or, not before the interval has passed, for a change."""

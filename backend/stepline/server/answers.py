@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from stepline.errors import SteplineError
@@ -37,7 +37,14 @@ def register(app: Flask) -> None:
         if status < 400 and error.response is not None:
             return Response(error.get_body(), status, error.get_headers())
         name = error.name.lower().replace(" ", "_").replace("-", "_")
-        body = ErrorBody(code=name, what=error.description or error.name, why="", action="", lost=None)
+        what = {
+            404: f"There is nothing at {request.path}",
+            405: f"{request.path} does not answer to {request.method}",
+            413: "What was sent is too large",
+        }
+        body = ErrorBody(
+            code=name, what=what.get(status, error.description or error.name), why="", action="", lost=None
+        )
         response = answer(body, status)
         for key, value in error.get_headers():
             if key.lower() in ("allow", "retry-after"):

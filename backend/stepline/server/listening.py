@@ -110,9 +110,12 @@ class Listening:
 
 
 def _bind(host: str, port: int) -> socket.socket:
+    # The system would take 99999 for 34463.
+    if not 0 <= port <= 65_535:
+        raise UsageError(f"There is no port {port}", action="Name one from 1 to 65535, or none to take a free one")
     try:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise UsageError(
             f"Stepline cannot listen on {host}", why=str(error), action="Name this machine's own address, or none"
         ) from error
@@ -125,7 +128,7 @@ def _bind(host: str, port: int) -> socket.socket:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(place)
         bound.listen(128)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         bound.close()
         raise _refusal(host, port, error) from error
     return bound

@@ -13,6 +13,7 @@ import msgspec
 from flask import Flask, Response, request
 
 from stepline import __version__, facts, history
+from stepline.commands import commands_path
 from stepline.errors import Unavailable, UsageError
 from stepline.history import Smoothing
 from stepline.server import asking
@@ -124,7 +125,7 @@ def register(app: Flask, door: Door) -> None:
                 why="It has ended, runs elsewhere, or was started without it",
                 action="Use what its `controls` list" if run["controls"] else "Stop it where it was started",
             )
-        given = _give(door.home.journals / f"{run_id}.commands.jsonl", asked)
+        given = _give(commands_path(door.home.journals, run_id), asked)
         return json_answer(given, 202)
 
     @app.get("/api/settings")

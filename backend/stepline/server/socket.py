@@ -16,6 +16,7 @@ import msgspec
 from flask import Flask, request
 from flask_sock import Sock
 from simple_websocket import ConnectionClosed
+from wsproto.utilities import LocalProtocolError
 
 from stepline.errors import SteplineError
 from stepline.live import Client
@@ -29,23 +30,43 @@ log = logging.getLogger(__name__)
 PING_SECS = 25
 MOST_BYTES = 1 << 20
 GOING_AWAY = 1001
+CLOSE_SECS = 0.5
 PATH = "/api/live"
 
 
-class _WholeSends:
-    """A socket whose `send` sends everything, one thread at a time.
+class _Wire:
+    """The library's socket, whose `send` sends everything, one thread at a time, and which can be ended by any thread.
 
-    The library's reader answers pings while our writer sends a frame, and it calls `send`, which may stop half way.
+    The library's reader answers pings while our writer sends a frame, both by `send`, which may stop half way.
     """
 
     def __init__(self, raw: sockets.socket) -> None:
         self._raw = raw
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def send(self, data: bytes) -> int:
         with self._lock:
             self._raw.sendall(data)
         return len(data)
+
+    def end(self, ws: Any) -> None:
+        """Say goodbye where the other side listens, then wake whoever waits for it."""
+        idle = self._lock.acquire(timeout=CLOSE_SECS)
+        try:
+            if idle:
+                # Only now, and so that the goodbye cannot wait either.
+                self._raw.settimeout(CLOSE_SECS)
+                ws.close(GOING_AWAY)
+        except (ConnectionClosed, LocalProtocolError, OSError):
+            log.debug("The other side was closed already")
+        finally:
+            if idle:
+                self._lock.release()
+        # `close` wakes neither the library's reader nor a handler in `receive`: without this, two threads stay for as
+        # long as the other side keeps its socket open. Where our writer waits for a reader that does not read, it too.
+        with contextlib.suppress(OSError):
+            self._raw.shutdown(sockets.SHUT_RD if idle else sockets.SHUT_RDWR)
+        ws.event.set()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)
@@ -62,10 +83,10 @@ class Clients:
 
     def serve(self, ws: Any) -> None:
         """Answer one client until it, or the server, goes."""
-        ws.sock = _WholeSends(ws.sock)
+        ws.sock = wire = _Wire(ws.sock)
         with self._lock:
             if self._closed:
-                return _close(ws)
+                return wire.end(ws)
             self._open.add(ws)
         client = self._door.live.join()
         teller = threading.Thread(target=_tell, args=(ws, client), name="stepline-teller", daemon=True)
@@ -80,7 +101,7 @@ class Clients:
             log.debug("A client went")
         finally:
             self._door.live.leave(client)
-            _close(ws)
+            wire.end(ws)
             teller.join()
             with self._lock:
                 self._open.discard(ws)
@@ -90,30 +111,20 @@ class Clients:
             self._closed = True
             left = list(self._open)
         for ws in left:
-            _close(ws)
+            ws.sock.end(ws)
 
 
 def _tell(ws: Any, client: Client) -> None:
     try:
         for message in client.messages():
             ws.send(message if isinstance(message, bytes) else msgspec.json.encode(message).decode())
-    except (ConnectionClosed, OSError):
+    except (ConnectionClosed, LocalProtocolError, OSError):
         log.debug("A client went while it was told something")
     except Exception:
         # A client that hears nothing more must not look connected: closed, it comes again.
         log.exception("A client could not be told what is new")
     finally:
-        _close(ws)
-
-
-def _close(ws: Any) -> None:
-    with contextlib.suppress(ConnectionClosed, OSError):
-        ws.close(GOING_AWAY)
-    # `close` wakes neither the library's reader nor a handler in `receive`: without this, two threads stay for as long
-    # as the other side keeps its socket open.
-    with contextlib.suppress(OSError):
-        ws.sock.shutdown(sockets.SHUT_RD)
-    ws.event.set()
+        ws.sock.end(ws)
 
 
 def register(app: Flask, door: Door) -> Clients:
