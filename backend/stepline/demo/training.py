@@ -50,6 +50,8 @@ class DemoTraining:
         self.secs_per_step = secs_per_step
         self.home = home
         self.progress = Progress(total_steps=self.total_steps)
+        self.folder: Path | None = None
+        """Its output folder, with the task's side-car; None before it begins."""
         self.stopping = threading.Event()
 
     def stop(self) -> None:
@@ -58,7 +60,7 @@ class DemoTraining:
 
     def run(self) -> None:
         """Train both runs. Raises what torch and transformers raise; the recorder has told of it by then."""
-        output = new_folder(self.home / "demo")
+        output = self.folder = new_folder(self.home / "demo")
         for number, learning_rate in enumerate(LEARNING_RATES, start=1):
             if self.stopping.is_set():
                 return

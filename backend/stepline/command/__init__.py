@@ -1,0 +1,29 @@
+"""The command line: `stepline [open] | demo | serve | tasks | export | import | doctor`.
+
+Exit code 0 on success, 2 on wrong use, 1 on failure, then with one line on standard error that says what, why and what
+to do. A traceback is shown with `--debug` only.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+
+NEEDED = ("click", "flask", "flask_sock", "msgspec", "numba", "numpy", "peewee", "psutil", "rich", "zstandard")
+"""The `app` extra. A training box installs Stepline without it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line with `arguments` (None: the process's own). Returns the exit code."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        print(
+            f"stepline: The app is not installed here, only what a training needs (missing: {', '.join(missing)}). "
+            "Install it: pip install 'stepline[desktop]'",
+            file=sys.stderr,
+        )
+        return 1
+    from stepline.command.line import run
+
+    return run(sys.argv[1:] if arguments is None else list(arguments))

@@ -1,0 +1,146 @@
+"""The commands and their words. What each does stands in the module it calls, which is loaded when it is called."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stepline import __version__
+from stepline.errors import SteplineError
+
+COMMANDS = ("open", "demo", "serve", "tasks", "export", "import", "doctor")
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; every failure ends here, as one line on standard error. Returns the exit code."""
+    debug = "--debug" in arguments
+    try:
+        stepline.main(arguments, prog_name="stepline", standalone_mode=False)
+    except click.ClickException as error:
+        return told(f"{error.format_message()} See: stepline --help", 2)
+    except SteplineError as error:
+        if debug:
+            traceback.print_exc()
+        return told(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return told("Interrupted.", 1)
+    except BrokenPipeError:
+        # Whoever read from us has enough; Python would complain once more when it closes standard output.
+        sys.stdout = None
+        return 0
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        hint = "Run it again with --debug for the details, and report them with the output of `stepline doctor`."
+        return told(f"A fault in Stepline itself: {type(error).__name__}: {error}. {hint}", 1)
+    return 0
+
+
+def told(line: str, code: int) -> int:
+    print(f"stepline: {' '.join(line.split())}", file=sys.stderr)
+    return code
+
+
+class Commands(click.Group):
+    """Lists the commands in the order in which a person meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+
+def everywhere(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every command takes."""
+    command = click.option("--debug", is_flag=True, expose_value=False, help="Show a failure's traceback.")(command)
+    return click.option(
+        "--home",
+        type=click.Path(path_type=Path),
+        help="Where the data lives; also STEPLINE_HOME.",
+        callback=lambda context, _, value: value or context.find_root().params.get("home"),
+    )(command)
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@everywhere
+@click.version_option(__version__, message="Stepline %(version)s")
+@click.pass_context
+def stepline(context: click.Context, home: Path | None) -> None:
+    """Watch model training: live while it runs, whole afterwards. Without a command, opens the window."""
+    if context.invoked_subcommand is None:
+        context.invoke(open_window, home=home)
+
+
+@stepline.command("open")
+@everywhere
+def open_window(home: Path | None) -> None:
+    """Open the window; bring it forward where it is open already."""
+    from stepline.command import showing
+
+    showing.open_window(home)
+
+
+@stepline.command()
+@click.option("--max-steps", type=click.IntRange(min=2), help="Steps of each of its two runs.")
+@click.option("--headless", is_flag=True, help="No window and no browser: a progress bar, and the end when it is done.")
+@everywhere
+def demo(home: Path | None, max_steps: int | None, headless: bool) -> None:
+    """Train a small language model and watch it: about a minute, without a network."""
+    from stepline.command import training
+
+    training.demo(home, max_steps=max_steps, headless=headless)
+
+
+@stepline.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: one that is free.")
+@everywhere
+def serve(home: Path | None, port: int) -> None:
+    """Serve the page to browsers of this machine, and print its address. Ctrl-C ends it."""
+    from stepline.command import showing
+
+    showing.serve(home, port)
+
+
+@stepline.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@everywhere
+def tasks(home: Path | None, as_json: bool) -> None:
+    """List the tasks."""
+    from stepline.command import listing
+
+    listing.tasks(home, as_json=as_json)
+
+
+@stepline.command()
+@click.argument("task")
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: standard output.")
+@everywhere
+def export(home: Path | None, task: str, form: str, output: Path | None) -> None:
+    """Write every record of TASK, which is a name or an id."""
+    from stepline.command import transfer
+
+    transfer.export(home, task, form, output)
+
+
+@stepline.command("import")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@everywhere
+def import_(home: Path | None, paths: tuple[Path, ...]) -> None:
+    """Take in journals, and folders of journals, from elsewhere."""
+    from stepline.command import transfer
+
+    transfer.import_paths(home, paths)
+
+
+@stepline.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@everywhere
+def doctor(home: Path | None, as_json: bool) -> None:
+    """Say what Stepline finds on this machine, what is wrong and how to mend it."""
+    from stepline.command import health
+
+    health.doctor(home, as_json=as_json)

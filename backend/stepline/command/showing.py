@@ -1,0 +1,82 @@
+"""Shows the page: in the window where one can open, else in the browser, else by its address."""
+
+from __future__ import annotations
+
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+
+from stepline.app import App
+from stepline.command.asking import Memory, bring_forward
+from stepline.command.homes import open_home, say
+from stepline.command.quitting import Quitting
+from stepline.errors import Unavailable
+from stepline_desktop import surroundings
+
+
+def open_window(path: Path | None) -> None:
+    """`stepline open`: returns when the window is closed."""
+    home = open_home(path)
+    if bring_forward(home):
+        say("Stepline is open already; its window is in front now.")
+        return
+    with Quitting() as quitting:
+        obstacle = window_obstacle()
+        app = App(home)
+        app.start()
+        try:
+            if obstacle is None:
+                show_window(app, quitting)
+            else:
+                say(str(obstacle))
+                show_address(app)
+                app.on_focus = no_window
+                quitting.wait()
+        finally:
+            app.stop()
+
+
+def serve(path: Path | None, port: int) -> None:
+    """`stepline serve`: one line with the address, then until it is ended."""
+    home = open_home(path)
+    with Quitting() as quitting:
+        app = App(home, port=port)
+        app.on_focus = no_window
+        app.start()
+        try:
+            print(f"Stepline is at {app.url}", flush=True)
+            quitting.wait()
+        finally:
+            app.stop()
+
+
+def window_obstacle() -> Unavailable | None:
+    """Why no window can open here; None: its libraries are loaded and it can."""
+    try:
+        surroundings.prepare()
+    except Unavailable as obstacle:
+        return obstacle
+    return None
+
+
+def show_window(app: App, quitting: Quitting, *, is_busy: Callable[[], bool] = lambda: False) -> None:
+    """Show the window, in the main thread, until it is closed or the end is asked for."""
+    from stepline_desktop.window import Window
+
+    window = Window(app.url, Memory(app), is_busy=is_busy)
+    app.on_focus = window.focus
+    quitting.on_end(window.close)
+    window.show()
+
+
+def show_address(app: App) -> bool:
+    """Open the browser where a person could see it, and print the address anyway. Whether a browser opened."""
+    opened = surroundings.has_display() and webbrowser.open(app.url)
+    print(f"Stepline is at {app.url}", flush=True)
+    say("It is open in the browser. Ctrl-C ends it." if opened else "Ctrl-C ends it.")
+    return opened
+
+
+def no_window() -> None:
+    """A second start asks for the window of a Stepline that has none: it opens its own then."""
+    raise Unavailable("This Stepline has no window", why="It only serves the page", action="Open its address")
