@@ -39,8 +39,6 @@ export function axisExtent(frames: Iterable<SeriesFrame>, axis: Axis, latest: nu
   return first === last ? { first: first - 1, last: last + 1 } : { first, last }
 }
 
-const HALF_DIGIT_PX = 3.4
-
 export interface TickQuery {
   axis: Axis
   view: Span
@@ -51,17 +49,7 @@ export interface TickQuery {
   language: Language
 }
 
-/** Labels that would reach over the axis' unit at the right are left out. */
 export function axisTicks(query: TickQuery): Tick[] {
-  const { view, widthPx, small } = query
-  if (small) return allTicks(query)
-  const pxPerX = widthPx / (view.last - view.first)
-  return allTicks(query).filter(
-    ({ x, label }) => (x - view.first) * pxPerX + label.length * HALF_DIGIT_PX <= widthPx + 4,
-  )
-}
-
-function allTicks(query: TickQuery): Tick[] {
   const { axis, view, widthPx, small, language } = query
   const most = Math.max(2, Math.min(small ? 3 : 8, Math.floor(widthPx / (small ? 60 : 76))))
   switch (axis) {

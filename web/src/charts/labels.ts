@@ -53,6 +53,8 @@ export interface LabelQuery {
   size: ChartSize
   axis: Axis
   geometry: Geometry
+  /** Where the axis' unit begins. */
+  unitX: number
   runs: readonly Run[]
   checkpoints: readonly Checkpoint[]
   /** What changed is written in one chart only. */
@@ -328,7 +330,7 @@ export function annotations(query: LabelQuery, best: Place | null, stretches: re
     .map((start) => ({ left: start.px, top: geometry.top, width: 1, height: geometry.bottom - geometry.top }))
   graphics.push(...runLabels(query, begun), ...bestLabel(query, best, taken))
   if (query.axis !== 'sequence' && query.axis !== 'time') graphics.push(...endedLabels(query, taken))
-  const unit = { x: geometry.right + 8, y: geometry.bottom + 14 }
+  const unit = { x: query.unitX, y: geometry.bottom + 14 }
   graphics.push(text(tokens, words.unit, unit, { color: tokens.ink3 }))
   return graphics
 }

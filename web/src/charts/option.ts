@@ -124,12 +124,13 @@ export function planChart(input: PlanInput): Plan | null {
   }
   const widthPx = geometry.right - geometry.left
   const ticks = axisTicks({ axis, view, series, runs: input.runs, widthPx, small: size === 'small', language })
+  const unitX = placeUnit(input, geometry, ticks)
   const stretches = nonFiniteStretches(series)
   const best = bestPlace(kind.sparse ? series : evaluations)
   const curves = curvesOf(input, kind, geometry, best, stretches)
   const { ends, dots } = endsOf(input, kind, geometry)
   const graphics = [
-    ...annotations({ ...input, geometry, evaluations: kind.sparse ? series : evaluations }, best, stretches),
+    ...annotations({ ...input, geometry, unitX, evaluations: kind.sparse ? series : evaluations }, best, stretches),
     ...endLabels(ends, geometry, tokens),
     ...titleOf(input),
   ]
@@ -217,6 +218,21 @@ function endsOf(input: PlanInput, kind: MetricKind, geometry: Geometry) {
     })
   }
   return { ends, dots }
+}
+
+/** Where the axis' unit begins: after the last label, which gives way only where the unit would leave the picture. */
+function placeUnit(input: PlanInput, geometry: Geometry, ticks: Tick[]): number {
+  const nearest = geometry.right + 8
+  if (input.size === 'small') return nearest
+  const room = input.width - input.measure(input.words.unit, false) - 2
+  for (;;) {
+    const last = ticks.at(-1)
+    if (!last) return nearest
+    const { left, width } = tickBox(last, geometry, input.measure)
+    const after = Math.max(nearest, left + width + 6)
+    if (after <= room) return after
+    ticks.pop()
+  }
 }
 
 function titleOf(input: PlanInput): Graphic[] {

@@ -2,7 +2,7 @@
  * What all charts of the page have in common: one axis, one set of colours and words, one order. It turns the session's state
  * into the planner's input, for a chart on the page as for one in an exported picture.
  */
-import { computed, effectScope, type ComputedRef, type ShallowRef } from 'vue'
+import { computed, effectScope, watch, type ComputedRef, type ShallowRef } from 'vue'
 import { axisExtent } from './axes'
 import type { ChartSize } from './geometry'
 import type { ChartWords, Measure } from './labels'
@@ -81,6 +81,10 @@ function createStage(session: Session): Stage {
     return axisExtent(session.overview.value.values(), settings.axis, latest)
   })
   const view = computed(() => session.view.zoom.value ?? whole.value)
+  // Letting go of the newest point holds the picture where it is.
+  watch(session.view.follow, (following) => {
+    if (!following && session.view.zoom.value === null && whole.value) session.view.setZoom(whole.value)
+  })
   const order = computed(() => {
     const names = [...session.frames.value.keys()]
     const rank = (name: string) => (METRIC_ORDER.includes(name) ? METRIC_ORDER.indexOf(name) : METRIC_ORDER.length)

@@ -89,5 +89,9 @@ export function writeFrame(frame: WrittenFrame): ArrayBuffer {
 
 /** One run of a metric, a point at each sequence from `first` on, its step counted from `firstStep`. */
 export function writtenRun(run: number, first: number, values: number[], firstStep = 10): WrittenLine {
-  return { run, points: values.map((value, at) => [first + at, firstStep + at * 10, value]), smooth: values.map(Number) }
+  return {
+    run,
+    points: values.map((value, at) => [first + at, firstStep + at * 10, value]),
+    smooth: values.map(Number),
+  }
 }

@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -44,8 +45,12 @@ describe('decodeFrame', () => {
 
 describe('appendTail', () => {
   const begun = () => loss(writeFrame({ from: 0, to: 2, series: { loss: [writtenRun(1, 0, [3, 2])] } }))
-  const tail = (from: number, to: number, lines: ReturnType<typeof writtenRun>[], smoothing?: { ema: number; ma: number }) =>
-    decodeFrame(writeFrame({ from, to, series: { loss: lines }, ...(smoothing ? { smoothing } : {}) }))
+  const tail = (
+    from: number,
+    to: number,
+    lines: ReturnType<typeof writtenRun>[],
+    smoothing?: { ema: number; ma: number },
+  ) => decodeFrame(writeFrame({ from, to, series: { loss: lines }, ...(smoothing ? { smoothing } : {}) }))
 
   it('goes on where the window ended, and passes over what comes twice', () => {
     const series = begun()

@@ -53,7 +53,17 @@ class Server {
   }
 
   row(sequence: number): LogRow {
-    return { sequence, run: 1, step: sequence, epoch: null, time: 1, kind: 'step', metrics: {}, message: null, status: null }
+    return {
+      sequence,
+      run: 1,
+      step: sequence,
+      epoch: null,
+      time: 1,
+      kind: 'step',
+      metrics: {},
+      message: null,
+      status: null,
+    }
   }
 
   rows(from: number, to: number): LogRow[] {
@@ -72,12 +82,20 @@ class Server {
       detail: async (id) => this.detail(id),
       frame: async (task, query, signal): Promise<Frame> => {
         this.windows.push(query)
-        const answer = this.bytes(query.first ?? 0, Math.min(query.last ?? Infinity, this.records), [...query.series], task)
+        const answer = this.bytes(
+          query.first ?? 0,
+          Math.min(query.last ?? Infinity, this.records),
+          [...query.series],
+          task,
+        )
         await this.gate
         if (signal?.aborted) throw new DOMException('taken back', 'AbortError')
         return decodeFrame(answer)
       },
-      log: async () => ({ rows: this.rows(Math.max(0, this.records - 200), this.records).reverse(), total: this.records }),
+      log: async () => ({
+        rows: this.rows(Math.max(0, this.records - 200), this.records).reverse(),
+        total: this.records,
+      }),
       edit: async (id) => this.task(id),
       command: async () => ({ id: '1' }),
       settings: async () => ({ ...this.saved }),
@@ -291,7 +309,7 @@ describe('a session', () => {
 
   it('says what failed, keeps the picture, and tries again on wish', async () => {
     const api = server.api()
-    const failing = { ...api, detail: () => Promise.reject(new Error('boom')) }
+    const failing: Api = { ...api, detail: () => Promise.reject(new Error('boom')) }
     session.stop()
     session = createSession({ api: failing, connect: server.connect })
     await session.start()

@@ -1,0 +1,76 @@
+// @vitest-environment node
+import { describe, expect, it } from 'vitest'
+import { flatColumns, nonFiniteStretches, runColor } from './curves'
+import type { Geometry } from './geometry'
+import { series } from './plan-input'
+import { writtenRun } from '@/data/frame-writing'
+
+const geometry: Geometry = {
+  width: 120,
+  height: 100,
+  left: 10,
+  right: 110,
+  top: 0,
+  bottom: 100,
+  x: { first: 0, last: 9999 },
+  y: { min: 0, max: 10 },
+  logarithmic: false,
+}
+
+describe('columns of half a pixel', () => {
+  const values = Array.from({ length: 10_000 }, (_, at) => 5 + Math.sin(at / 3) + (at === 4321 ? 90 : 0))
+  const line = (of: number[]) => series({ from: 0, to: of.length, series: { loss: [writtenRun(1, 0, of)] } }).lines[0]!
+
+  it('hold the least and the greatest of each, in order, and few points besides', () => {
+    const flat = flatColumns(line(values).raw, 0, values.length, geometry)
+    const columns = new Map<number, [number, number]>()
+    const of = (x: number) => Math.floor((x * 200) / 9999)
+    values.forEach((value, x) => {
+      const [low, high] = columns.get(of(x)) ?? [Infinity, -Infinity]
+      columns.set(of(x), [Math.min(low, value), Math.max(high, value)])
+    })
+    const drawn = new Map<number, [number, number]>()
+    let before = -1
+    for (let at = 0; at < flat.length; at += 2) {
+      expect(flat[at]).toBeGreaterThan(before)
+      before = flat[at]!
+      expect(values[flat[at]!]).toBe(flat[at + 1])
+      const [low, high] = drawn.get(of(flat[at]!)) ?? [Infinity, -Infinity]
+      drawn.set(of(flat[at]!), [Math.min(low, flat[at + 1]!), Math.max(high, flat[at + 1]!)])
+    }
+    expect(drawn).toEqual(columns)
+    expect(flat.length / 2).toBeLessThanOrEqual(402)
+  })
+
+  it('keep every break in the line', () => {
+    const broken = values.map((value, at) => (at % 1000 === 500 ? NaN : value))
+    const flat = flatColumns(line(broken).raw, 0, broken.length, geometry)
+    const breaks = [...flat].filter((_, at) => at % 2 === 1 && Number.isNaN(flat[at]))
+    expect(breaks).toHaveLength(10)
+  })
+
+  it('are every point where these are few', () => {
+    expect(flatColumns(line([1, 2, 3]).raw, 0, 3, geometry).length).toBe(6)
+  })
+})
+
+it('joins non-finite values with nothing finite between them, over other records too', () => {
+  const points: [number, number, number][] = [
+    [0, 0, 1],
+    [1, 10, NaN],
+    [4, 20, NaN],
+    [5, 30, 2],
+    [6, 40, NaN],
+  ]
+  expect(nonFiniteStretches(series({ from: 0, to: 7, series: { loss: [{ run: 1, points }] } }))).toEqual([
+    { first: 1, last: 4, count: 2 },
+    { first: 6, last: 6, count: 1 },
+  ])
+})
+
+it('gives each run a shade by step, and one colour to all as it happened', () => {
+  expect(runColor('#0068ad', '#ffffff', 'sequence', 2)).toBe('#0068ad')
+  const shades = [0, 1, 2, 3].map((age) => runColor('#0068ad', '#ffffff', 'step', age))
+  expect(new Set(shades).size).toBe(3)
+  expect(shades[0]).toBe('#0068ad')
+})

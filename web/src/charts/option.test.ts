@@ -1,0 +1,174 @@
+// @vitest-environment node
+import { describe, expect, it } from 'vitest'
+import { planChart, type Plan, type PlanInput } from './option'
+import { input, run, series } from './plan-input'
+import { writtenRun } from '@/data/frame-writing'
+import type { SeriesFrame } from '@/data/frame'
+
+const plan = (over: Partial<PlanInput> & { series: SeriesFrame }): Plan => planChart(input(over))!
+const texts = (of: Plan): string[] => of.option.graphic!.elements.flatMap((one) => (one.style.text as string) ?? [])
+const curves = (of: Plan) => of.option.series as { type: string; data: Float64Array; z: number; symbol?: string }[]
+const flats = (of: Plan) => curves(of).filter((one) => one.data instanceof Float64Array)
+
+const falling = (count: number, from = 4) => Array.from({ length: count }, (_, at) => from * 0.99 ** at)
+
+/** The manual's own example: trained to step 30, started over, to step 40. */
+const accumulated = () => {
+  const one = writtenRun(1, 1, [3, 2.5, 2.2])
+  const two = writtenRun(2, 5, [3, 2.4, 2, 1.8])
+  return series({ from: 0, to: 9, series: { loss: [one, two] } })
+}
+const runs = [
+  run(1, { first_sequence: 0, last_sequence: 3 }),
+  run(2, {
+    status: 'running',
+    first_sequence: 4,
+    last_sequence: 8,
+    last_step: 40,
+    changes: [{ name: 'learning_rate', before: '0.0002', after: '0.0001' }],
+  }),
+]
+
+describe('the axis as it happened', () => {
+  it('tells the steps, starting over at each run', () => {
+    const { ticks } = plan({ series: accumulated(), runs })
+    expect(ticks.map((tick) => tick.label)).toEqual(['0', '10', '20', '30', '0', '10', '20', '30', '40'])
+    expect(ticks.map((tick) => tick.x)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
+  })
+
+  it('separates the runs and says what changed', () => {
+    const drawn = plan({ series: accumulated(), runs })
+    expect(texts(drawn)).toEqual(expect.arrayContaining(['Run 1', 'Run 2', 'lr 2e-4 → 1e-4']))
+    const rules = drawn.option.graphic!.elements.filter((one) => one.type === 'line')
+    expect(rules).toHaveLength(1)
+    const { left, right } = drawn.geometry
+    expect(rules[0]!.shape!.x1).toBeCloseTo(left + (3.5 / 8) * (right - left), -1)
+  })
+
+  it('leaves out what changed before it leaves out the run', () => {
+    expect(texts(plan({ series: accumulated(), runs, width: 260 }))).not.toContain('lr 2e-4 → 1e-4')
+    expect(texts(plan({ series: accumulated(), runs, width: 260 }))).toContain('Run 2')
+  })
+
+  it('draws a raw and a smoothed line for each run, flat', () => {
+    const lines = flats(plan({ series: accumulated(), runs })).filter((one) => one.type === 'line')
+    expect(lines).toHaveLength(4)
+    expect([...lines[0]!.data]).toEqual([1, 3, 2, 2.5, 3, 2.2])
+  })
+})
+
+describe('by step', () => {
+  const byStep = () => {
+    const one = { ...writtenRun(1, 1, [3, 2.5, 2.2]), supersededFrom: 20 }
+    return series({ axis: 'step', from: 0, to: 9, series: { loss: [one, writtenRun(2, 5, [3, 2.4, 2, 1.8])] } })
+  }
+
+  it('lays the runs over each other, each in a shade of its own, the newest strongest', () => {
+    const drawn = plan({ series: byStep(), runs, axis: 'step', view: { first: 0, last: 40 } })
+    const colors = new Set(
+      (drawn.option.series as { type: string; lineStyle?: { color: string } }[])
+        .filter((one) => one.type === 'line')
+        .map((one) => one.lineStyle!.color),
+    )
+    expect(colors.size).toBe(2)
+    expect(colors).toContain('#0068ad')
+    expect(drawn.ticks.map((tick) => tick.label)).toEqual(['0', '10', '20', '30', '40'])
+    expect(texts(drawn)).toEqual(expect.arrayContaining(['Run 1', 'stopped at 30']))
+  })
+
+  it('fades the part that a later run went over again', () => {
+    const drawn = plan({ series: byStep(), runs, axis: 'step', view: { first: 0, last: 40 } })
+    const strong = (drawn.option.series as { z: number; data: Float64Array; lineStyle?: { opacity: number } }[]).filter(
+      (one) => one.z >= 4 && one.z < 5,
+    )
+    expect(strong.map((one) => one.lineStyle!.opacity)).toEqual([1, 0.5, 1])
+    expect([...strong[1]!.data].filter((_, at) => at % 2 === 0)).toEqual([20, 30])
+  })
+})
+
+describe('values at the ends', () => {
+  it('stand in their lines’ colours, apart from each other', () => {
+    const both = { loss: [writtenRun(1, 0, falling(100))], eval_loss: [writtenRun(1, 99, [1.48])] }
+    const frame = { from: 0, to: 100, series: both }
+    const drawn = plan({ series: series(frame, 'loss'), evaluations: series(frame, 'eval_loss') })
+    const ends = drawn.option.graphic!.elements.filter((one) => one.x === drawn.geometry.right + 8 && one.y! < 370)
+    expect(ends.map((one) => one.style.text)).toEqual(['1.479', '1.480'])
+    expect(ends.map((one) => one.style.fill)).toEqual(['#0068ad', '#cc5500'])
+    expect(Math.abs(ends[0]!.y! - ends[1]!.y!)).toBeGreaterThanOrEqual(16.9)
+  })
+
+  it('are left out where the newest point is not in view', () => {
+    const one = series({ from: 0, to: 100, series: { loss: [writtenRun(1, 0, falling(100))] } })
+    expect(texts(plan({ series: one, view: { first: 0, last: 50 }, zoomed: true }))).not.toContain('1.479')
+  })
+
+  it('have room, however wide', () => {
+    const rates = series({ from: 0, to: 3, series: { learning_rate: [writtenRun(1, 0, [1e-4, 1.1e-4, 1.1623e-4])] } })
+    const drawn = plan({ series: rates, size: 'small', width: 300, height: 150 })
+    expect(texts(drawn)).toContain('1.16e-4')
+    expect(drawn.geometry.right + 8 + 7 * 7).toBeLessThanOrEqual(300)
+  })
+})
+
+describe('marks', () => {
+  it('name the best evaluation and draw circles for all', () => {
+    const both = { loss: [writtenRun(1, 0, falling(50))], eval_loss: [writtenRun(1, 10, [3.5, 2.9, 3.2])] }
+    const frame = { from: 0, to: 50, series: both }
+    const drawn = plan({ series: series(frame, 'loss'), evaluations: series(frame, 'eval_loss') })
+    expect(texts(drawn)).toContain('Best 2.900')
+    expect(drawn.hasEvaluations).toBe(true)
+  })
+
+  it('stand on the axis for checkpoints, on the loss alone', () => {
+    const checkpoints = [{ sequence: 5, run: 1, step: 60, time: 0, path: null, bytes: null }]
+    const values = [writtenRun(1, 0, falling(50))]
+    const loss = plan({ series: series({ from: 0, to: 50, series: { loss: values } }), checkpoints })
+    const diamonds = curves(loss).filter((one) => one.symbol === 'diamond')
+    expect(diamonds[0]!.data).toEqual([[5, loss.geometry.y.min]])
+    const norm = plan({ series: series({ from: 0, to: 50, series: { grad_norm: values } }), checkpoints })
+    expect(curves(norm).some((one) => one.symbol === 'diamond')).toBe(false)
+  })
+
+  it('break the line at NaN and infinity, with one triangle a stretch', () => {
+    const values = [3, NaN, Infinity, 2.8, 2.7, NaN, 2.6]
+    const drawn = plan({ series: series({ from: 0, to: 7, series: { loss: [writtenRun(1, 0, values)] } }) })
+    const raw = [...flats(drawn)[0]!.data].filter((_, at) => at % 2 === 1)
+    expect(raw.map(Number.isFinite)).toEqual([true, false, false, true, true, false, true])
+    const triangles = curves(drawn).find((one) => one.symbol === 'triangle')!
+    expect([...(triangles.data as unknown as number[][])].map((one) => one[0])).toEqual([1.5, 5])
+    expect(drawn.nonFinite).toBe(3)
+    expect(drawn.option.graphic!.elements.some((one) => one.type === 'rect')).toBe(true)
+  })
+})
+
+describe('points behind the picture', () => {
+  it('are counted exactly where all are drawn, and told as an estimate in a thinned zoom', () => {
+    const all = { from: 0, to: 100, series: { loss: [writtenRun(1, 0, falling(100))] } }
+    expect(plan({ series: series(all) })).toMatchObject({ drawn: 100, behind: 100, exact: true })
+    const thinned = series({ ...all, bucket: 8 })
+    thinned.points = 800
+    expect(plan({ series: thinned })).toMatchObject({ drawn: 100, behind: 800, exact: true })
+    const part = plan({ series: thinned, view: { first: 0, last: 49 }, zoomed: true })
+    expect(part).toMatchObject({ drawn: 50, behind: 400, exact: false })
+  })
+})
+
+it('plans nothing where there is nothing finite', () => {
+  const broken = series({ from: 0, to: 2, series: { loss: [writtenRun(1, 0, [NaN, NaN])] } })
+  expect(planChart(input({ series: broken }))).toBeNull()
+})
+
+it('draws a single point as a dot', () => {
+  const single = plan({
+    series: series({ from: 0, to: 1, series: { loss: [writtenRun(1, 0, [3])] } }),
+    view: { first: -1, last: 1 },
+  })
+  expect(curves(single).some((one) => one.symbol === 'circle')).toBe(true)
+})
+
+it('writes the title into a picture that stands alone', () => {
+  const one = series({ from: 0, to: 50, series: { loss: [writtenRun(1, 0, falling(50))] } })
+  const drawn = plan({ series: one, title: 'Loss curve · tiny-gpt' })
+  expect(texts(drawn)).toContain('Loss curve · tiny-gpt')
+  expect(drawn.geometry.top).toBe(plan({ series: one }).geometry.top + 32)
+})
