@@ -513,6 +513,51 @@ export const en = {
     lostData: 'Lost: {what}',
     chooseTask: 'Choose a task to see its curves',
   },
+  errors: {
+    error: { what: 'Something failed inside Stepline', action: 'Try again; if it stays, run stepline doctor.' },
+    usage: {
+      what: 'The request was not understood',
+      action: 'Reload the page; it may be older than the program that answers it.',
+    },
+    home: {
+      what: 'The data folder cannot be used',
+      action: 'Check that it exists and may be read and written, then try again.',
+    },
+    store: { what: 'The database cannot be used', action: 'Try again; if it stays, run stepline doctor.' },
+    database_newer: {
+      what: 'The database was written by a later Stepline',
+      action: 'Update Stepline; the database was left untouched.',
+    },
+    database_damaged: {
+      what: 'The database is damaged',
+      action: 'Run stepline doctor; the database was left untouched.',
+    },
+    journal: {
+      what: 'A journal could not be read',
+      action: 'Check the file; the other journals are taken in as ever.',
+    },
+    journal_newer: {
+      what: 'A journal was written by a later Stepline',
+      action: 'Update Stepline, then take the journal in again.',
+    },
+    task_not_found: { what: 'This task is not there', action: 'Choose another task.' },
+    task_ambiguous: { what: 'Several tasks have this name', action: 'Choose the task in the list.' },
+    series_not_found: { what: 'The task has no such metric', action: 'Reload the page.' },
+    address_in_use: { what: 'The port is in use', action: 'Name another port, or none.' },
+    refused: { what: 'Stepline refused the request', action: 'Open the address that Stepline printed, token and all.' },
+    unavailable: { what: 'This cannot be had now', action: 'Try again in a moment.' },
+    import: { what: 'The import failed', action: 'Check the file or folder.' },
+    unreachable: {
+      what: 'Stepline does not answer',
+      action: 'Start Stepline again; the page goes on by itself as soon as it answers.',
+    },
+    answer_unreadable: { what: 'The answer could not be read', action: 'Reload the page.' },
+    frame_unreadable: {
+      what: 'The curves could not be read',
+      action: 'Reload the page; it may be older than the program that answers it.',
+    },
+    page_failed: { what: 'The page met something that it does not know', action: 'Reload the page.' },
+  },
   when: { now: 'now', today: '{time}', yesterday: 'yesterday, {time}', never: '–' },
 }
 

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Language } from '@/data/language'
 import { applyLanguage, i18n, messages } from './index'
@@ -41,6 +43,13 @@ describe('catalogues', () => {
         expect(i18n.global.t(path, {}, { locale: language }), path).not.toBe(path)
       }
     }
+  })
+
+  it('has words for every code that the program can answer with', () => {
+    const tree = readFileSync(resolve(__dirname, '../../../backend/stepline/errors.py'), 'utf8')
+    const codes = [...tree.matchAll(/^ {4}code = "(\w+)"/gm)].map(([, code]) => code)
+    expect(codes.length).toBeGreaterThan(10)
+    expect(Object.keys(messages.en.errors)).toEqual(expect.arrayContaining(codes))
   })
 
   it('explains every chart that the manual explains', () => {
