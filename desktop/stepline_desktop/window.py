@@ -92,6 +92,11 @@ class Window:
             window.restore()
             window.show()
 
+    def reload(self) -> None:
+        """Load the page anew."""
+        if self._window is not None and self._window.events.loaded.is_set():
+            self._window.load_url(self._url)
+
     def _shown(self) -> None:
         if self._may_close.is_set():
             self._window.destroy()

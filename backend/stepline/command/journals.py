@@ -26,7 +26,12 @@ def named(paths: tuple[Path, ...]) -> Iterator[JournalFile]:
 
 
 def opened(path: Path) -> JournalFile:
-    journal = open_journal(path)
+    try:
+        journal = open_journal(path)
+    except JournalError as error:
+        if str(path) in error.what:
+            raise
+        raise type(error)(f"{path}: {error.what}", why=error.why, action=error.action, lost=error.lost) from error
     if journal is None:
         raise JournalError(
             f"The journal {path} has no header yet",
@@ -43,7 +48,7 @@ def refused(home: Home, store: Store) -> list[str]:
     for entry in journal_names(home.journals):
         if entry.name.removesuffix(".jsonl") not in known:
             try:
-                open_journal(Path(entry.path))
+                opened(Path(entry.path))
             except JournalError as error:
                 told.append(str(error))
     return told

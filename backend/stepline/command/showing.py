@@ -5,6 +5,7 @@ from __future__ import annotations
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stepline.app import App
 from stepline.command.asking import Memory, bring_forward
@@ -12,6 +13,9 @@ from stepline.command.homes import open_home, say
 from stepline.command.quitting import Quitting
 from stepline.errors import Unavailable
 from stepline_desktop import surroundings
+
+if TYPE_CHECKING:  # it loads pywebview, which not every machine has
+    from stepline_desktop.window import Window
 
 
 def open_window(path: Path | None) -> None:
@@ -26,7 +30,7 @@ def open_window(path: Path | None) -> None:
         app.start()
         try:
             if obstacle is None:
-                show_window(app, quitting)
+                show_window(new_window(app), app, quitting)
             else:
                 say(str(obstacle))
                 show_address(app)
@@ -59,11 +63,15 @@ def window_obstacle() -> Unavailable | None:
     return None
 
 
-def show_window(app: App, quitting: Quitting, *, is_busy: Callable[[], bool] = lambda: False) -> None:
-    """Show the window, in the main thread, until it is closed or the end is asked for."""
+def new_window(app: App, *, is_busy: Callable[[], bool] = lambda: False) -> Window:
+    """A window on `app`, not shown yet; `window_obstacle` has found none."""
     from stepline_desktop.window import Window
 
-    window = Window(app.url, Memory(app), is_busy=is_busy)
+    return Window(app.url, Memory(app), is_busy=is_busy)
+
+
+def show_window(window: Window, app: App, quitting: Quitting) -> None:
+    """Show the window, in the main thread, until it is closed or the end is asked for."""
     app.on_focus = window.focus
     quitting.on_end(window.close)
     window.show()

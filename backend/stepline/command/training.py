@@ -5,21 +5,29 @@ from __future__ import annotations
 import importlib.util
 import sys
 import threading
+import time
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stepline.app import App, take_in
-from stepline.command.asking import bring_forward
+from stepline.command.asking import Memory, bring_forward
 from stepline.command.homes import open_home, say
 from stepline.command.quitting import Quitting
-from stepline.command.showing import no_window, show_address, show_window, window_obstacle
+from stepline.command.showing import new_window, no_window, show_address, show_window, window_obstacle
 from stepline.demo.training import SECS_PER_STEP, DemoTraining
 from stepline.errors import SteplineError, Unavailable
 from stepline.home import Home
 from stepline.task_identity import read_side_car
 
+if TYPE_CHECKING:
+    from stepline_desktop.window import Window
+
+KNOWN_SECS = 5.0
+"""How long to wait for the store to know of a task that has begun; ingest promises a tenth of a second."""
 TOLD_EVERY_STEPS = 20
 """Where no terminal can draw a bar."""
 
@@ -94,10 +102,12 @@ def shown(home: Home, thread: TrainingThread, quitting: Quitting) -> None:
     app = App(home)
     app.start()
     try:
+        window = new_window(app, is_busy=thread.is_alive) if obstacle is None else None
+        thread.training.on_begin = partial(open_at, app, thread.training, window if app.store.tasks() else None)
         thread.start()
         try:
-            if obstacle is None:
-                show_window(app, quitting, is_busy=thread.is_alive)
+            if window is not None:
+                show_window(window, app, quitting)
             else:
                 say(str(obstacle))
                 app.on_focus = no_window
@@ -112,6 +122,19 @@ def shown(home: Home, thread: TrainingThread, quitting: Quitting) -> None:
         app.stop()
     if obstacle is not None:
         summarise(home, thread.training)
+
+
+def open_at(app: App, training: DemoTraining, window: Window | None) -> None:
+    """Let the page open with the demo's task; load it anew in a window that shows an older one by now."""
+    side_car = training.folder and read_side_car(training.folder)
+    if not side_car:
+        return
+    Memory(app).set_setting("task", side_car.task_id)
+    if window is not None:
+        ends = time.monotonic() + KNOWN_SECS
+        while time.monotonic() < ends and side_car.task_id not in [task.id for task in app.store.tasks()]:
+            time.sleep(0.05)
+        window.reload()
 
 
 def follow(thread: TrainingThread) -> None:

@@ -13,7 +13,7 @@ from stepline import exporters
 from stepline.app import take_in
 from stepline.command.homes import open_home, say
 from stepline.command.journals import named
-from stepline.errors import UsageError
+from stepline.errors import SteplineError
 
 
 def export(path: Path | None, task: str, form: str, output: Path | None) -> None:
@@ -29,7 +29,7 @@ def export(path: Path | None, task: str, form: str, output: Path | None) -> None
 
 @contextlib.contextmanager
 def destination(output: Path | None) -> Iterator[TextIO]:
-    """Where an export goes. A file is there whole or not at all. Raises UsageError where it cannot be written."""
+    """Where an export goes. A file is there whole or not at all. Raises SteplineError where it cannot be written."""
     if output is None or str(output) == "-":
         yield sys.stdout
         sys.stdout.flush()
@@ -40,7 +40,7 @@ def destination(output: Path | None) -> Iterator[TextIO]:
             yield stream
         os.replace(draft, output)
     except OSError as error:
-        raise UsageError(
+        raise SteplineError(
             f"{output} cannot be written", why=error.strerror or str(error), action="Name another file with -o"
         ) from error
     finally:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,8 @@ class DemoTraining:
         self.progress = Progress(total_steps=self.total_steps)
         self.folder: Path | None = None
         """Its output folder, with the task's side-car; None before it begins."""
+        self.on_begin: Callable[[], None] = lambda: None
+        """Called, in the training's thread, when the first run was recorded to have begun."""
         self.stopping = threading.Event()
 
     def stop(self) -> None:
@@ -93,6 +96,10 @@ class DemoTraining:
             """Tells where it stands, keeps the pace, and stops where the run is to be interrupted."""
 
             began = 0.0
+
+            def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                if number == 1:
+                    demo.on_begin()
 
             def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
                 self.began = time.perf_counter()
