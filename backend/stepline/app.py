@@ -15,10 +15,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 from stepline import facts, kernels
 from stepline.diagnosis import Diagnosis
+from stepline.diagnosis import Source as Examined
 from stepline.errors import Refused, SteplineError, StoreError, Unavailable, error_of
 from stepline.home import Home
 from stepline.ingest import Ingest
@@ -88,7 +90,7 @@ class App:
                 self._write()
             else:
                 self._store = _open_beside(self.home)
-                self._diagnosis = Diagnosis(self._store)
+                self._diagnosis = _diagnosis(self._store)
                 self._watch = threading.Thread(target=self._wait_for_lock, name="stepline-take-over", daemon=True)
             self.live.start()
             self._server.start()
@@ -106,11 +108,13 @@ class App:
         if self._lock.held:
             withdraw_address(self.home)
         self.live.stop()
-        self._server.stop()
+        all_ended = self._server.stop()
         if self._ingest is not None:
             self._ingest.stop()
-        for store in (*self._left_stores, *([self._store] if self._store is not None else [])):
-            store.close()
+        # Closing a connection that another thread is reading from crashes the process, and a training may be in it.
+        if all_ended:
+            for store in (*self._left_stores, *([self._store] if self._store is not None else [])):
+                store.close()
         self._lock.release()
 
     def detail(self, task_id: str) -> TaskDetail:
@@ -141,7 +145,7 @@ class App:
         if self._store is not None:
             # Requests may be reading from it; it is closed at the end.
             self._left_stores.append(self._store)
-        self._store, self._diagnosis = store, Diagnosis(store)
+        self._store, self._diagnosis = store, _diagnosis(store)
         ingest = Ingest(self.home, store)
         ingest.on_change = lambda tasks: self.live.nudge()
         ingest.start()
@@ -193,6 +197,11 @@ def take_in(home: Home, paths: Sequence[str | Path] = ()) -> Iterator[Store]:
         time.sleep(0.05)
     with contextlib.closing(_open_beside(home)) as store:
         yield store
+
+
+def _diagnosis(store: Store) -> Diagnosis:
+    # Its protocols ask for attributes that can be set; the store's rows are frozen, and it only reads them.
+    return Diagnosis(cast(Examined, store))
 
 
 def _take_in(ingest: Ingest, paths: Sequence[Path]) -> list[str]:

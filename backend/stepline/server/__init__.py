@@ -59,10 +59,10 @@ class Server:
     def start(self) -> None:
         self._listening.start()
 
-    def stop(self) -> None:
-        """End every client and give the port back; no thread is left. Safe to call twice."""
+    def stop(self) -> bool:
+        """End every client and give the port back; whether no request is left running. Safe to call twice."""
         self._clients.close()
-        self._listening.stop()
+        return self._listening.stop()
 
     def _check(self, app: Flask, door: Door) -> None:
         guard = self._guard

@@ -68,8 +68,8 @@ class _Listener(ThreadedWSGIServer):
             with self._open_guard:
                 del self._open[request]
 
-    def end_connections(self, deadline: float) -> None:
-        """Shut down what is still open and wait for its threads, until `deadline` (monotonic)."""
+    def end_connections(self, deadline: float) -> bool:
+        """Shut down what is still open and wait for its threads, until `deadline` (monotonic); whether all ended."""
         with self._open_guard:
             left = dict(self._open)
         for connection, thread in left.items():
@@ -78,6 +78,7 @@ class _Listener(ThreadedWSGIServer):
             except OSError:
                 log.debug("A connection was closed already")
             thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in left.values())
 
     def log(self, type: str, message: str, *args: Any) -> None:
         log.debug(message, *args)
@@ -100,13 +101,16 @@ class Listening:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self, patience_secs: float = 5.0) -> None:
-        """Take no more requests, end those that run, and give the port back. Safe to call twice."""
+    def stop(self, patience_secs: float = 10.0) -> bool:
+        """Take no more requests, end those that run, and give the port back. Safe to call twice.
+
+        Whether all have ended: one that is computing is waited for, but not for ever.
+        """
         if self._thread.is_alive():
             self._listener.shutdown()
             self._thread.join()
         self._listener.server_close()
-        self._listener.end_connections(time.monotonic() + patience_secs)
+        return self._listener.end_connections(time.monotonic() + patience_secs)
 
 
 def _bind(host: str, port: int) -> socket.socket:
