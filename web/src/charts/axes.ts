@@ -96,7 +96,8 @@ export function axisLabel(axis: Axis, x: number, language: Language): string {
 function sequenceTicks(query: TickQuery, most: number): Tick[] {
   const { view, series, widthPx, small, language } = query
   const pxPerX = widthPx / Math.max(1e-9, view.last - view.first)
-  const gap = small ? 44 : 52
+  const widest = Math.max(...query.series.lines.map((line) => integer(line.raw.step.at(-1) || 0, language).length), 1)
+  const gap = Math.max(34, widest * 7 + (small ? 8 : 14))
   const lines = series.lines.filter((line) => line.raw.sequence.length > 0)
   const covered = lines.reduce((sum, line) => sum + stepsIn(line, view), 0)
   const step = Math.max(1, roundStep(covered, most))

@@ -4,9 +4,11 @@
  */
 import { SVGRenderer } from 'echarts/renderers'
 import { init, use, type EChartsType } from 'echarts/core'
+import { beyondRange } from './beyond'
 import { toCsv } from './csv'
 import './engine'
-import { planChart } from './option'
+import { text } from './labels'
+import { planChart, type ChartOption } from './option'
 import { chartTitle, useStage } from './stage'
 
 use([SVGRenderer])
@@ -17,17 +19,24 @@ const SHARPNESS = 2
 
 export class NothingToExport extends Error {}
 
-function planned(metric: string) {
+/** With the title, and what lies beyond the range: a picture must not leave out what the page says. */
+function planned(metric: string): ChartOption {
   const stage = useStage()
   const input = stage.input(metric, 'main', WIDTH_PX, HEIGHT_PX)
   const name = stage.session.detail.value?.task.name ?? ''
   const plan = input && planChart({ ...input, title: name ? `${chartTitle(metric)} · ${name}` : chartTitle(metric) })
   if (!plan) throw new NothingToExport(metric)
-  return { option: { ...plan.option, backgroundColor: stage.tokens.value.ground }, stage }
+  const { ground, ink3 } = stage.tokens.value
+  const arrows = { above: '▲', below: '▼' }
+  const said = beyondRange(metric, plan.extent, stage.session.language.value)
+  const note = said.map(({ side, text: words }) => `${words} ${arrows[side]}`).join('   ')
+  const elements = [...plan.option.graphic!.elements]
+  if (note) elements.push(text(stage.tokens.value, note, { x: WIDTH_PX - 16, y: 18 }, { color: ink3, align: 'right' }))
+  return { ...plan.option, graphic: { elements }, backgroundColor: ground }
 }
 
 function drawn(metric: string, renderer: 'canvas' | 'svg'): EChartsType {
-  const { option } = planned(metric)
+  const option = planned(metric)
   const element = renderer === 'svg' ? null : document.createElement('div')
   const chart = init(element, null, {
     renderer,

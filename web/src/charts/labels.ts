@@ -112,13 +112,12 @@ interface Start {
 function starts(query: LabelQuery): Start[] {
   const { geometry, axis, runs, series } = query
   const found: Start[] = []
-  if (axis === 'sequence') {
-    const began = runs
-      .filter((run) => run.first_sequence !== null)
-      .sort((a, b) => a.first_sequence! - b.first_sequence!)
+  if (axis === 'sequence' || axis === 'time') {
+    const place = (run: Run) => (axis === 'time' ? run.started : run.first_sequence! - 0.5)
+    const began = runs.filter((run) => run.first_sequence !== null).sort((a, b) => place(a) - place(b))
     began.forEach((run, at) => {
-      const x = at === 0 ? geometry.x.first : run.first_sequence! - 0.5
-      const next = began[at + 1]?.first_sequence ?? Infinity
+      const x = at === 0 ? geometry.x.first : place(run)
+      const next = at + 1 < began.length ? place(began[at + 1]!) : Infinity
       if (x > geometry.x.last || next <= geometry.x.first) return
       const ruled = at > 0 && x > geometry.x.first
       found.push({ run, px: ruled ? toX(geometry, x) : geometry.left, ruled })
