@@ -3,7 +3,7 @@
 Three callers: hatchling (wheel, sdist, editable install), `make page`, and a person (`python build/hatch_web.py`).
 The page is built again only when its sources differ from those that the built page was made from: their digest lies
 beside it in `web_dist/.sources`. A digest and not times, because a clone, a branch switch and an unpacked sdist set
-times as they like. The sdist carries the built page with its digest, so installing from it needs no npm.
+times as they like. The sdist carries the built page, and in an unpacked one it is never built: installing needs no npm.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ def build_page(root: Path) -> bool:
     """Build the page where it is missing or old. True: it was built now."""
     web, page = root / "web", root / PAGE
     stamp = page / ".sources"
+    if (root / "PKG-INFO").is_file() and (page / "index.html").is_file():
+        return False
     wanted = digest(web) if (web / "package.json").is_file() else None
     if (page / "index.html").is_file() and (wanted is None or (stamp.is_file() and stamp.read_text() == wanted)):
         return False

@@ -33,12 +33,11 @@ class Memory(Protocol):
 class Window:
     """One window on `url`. `show` runs in the main thread and returns when it is closed; the rest from any thread."""
 
-    def __init__(self, url: str, memory: Memory, *, is_busy: Callable[[], bool], icon: Path | None = None) -> None:
+    def __init__(self, url: str, memory: Memory, *, is_busy: Callable[[], bool]) -> None:
         """`is_busy`: whether closing would stop a training, so that it has to be asked for."""
         self._url = url
         self._memory = memory
         self._is_busy = is_busy
-        self._icon = icon
         self._window: Any = None
         self._may_close = threading.Event()
         self._asking = threading.Lock()
@@ -71,7 +70,7 @@ class Window:
         window.events.restored += lambda: self._note_maximized(False)
         window.events.shown += self._shown
         self._window = window
-        webview.start(gui="qt" if sys.platform == "linux" else None, icon=str(self._icon) if self._icon else None)
+        webview.start(gui="qt" if sys.platform == "linux" else None, icon=icon())
         surroundings.clear()
 
     def close(self) -> None:
@@ -138,6 +137,13 @@ class Window:
             x, y = (at.x(), at.y()) if sys.platform == "linux" else (at.x, at.y)
             now = places.Place(window.width, window.height, x, y)
         self._memory.set_setting(places.SETTING, now.to_setting())
+
+
+def icon() -> str | None:
+    """The icon's path: beside this file in an installed package, in icons/ in a checkout."""
+    here = Path(__file__)
+    known = (here.with_name("stepline.svg"), here.parents[2] / "icons" / "stepline.svg")
+    return next((str(path) for path in known if path.is_file()), None)
 
 
 def _raise_in_qt(native: Any) -> None:
