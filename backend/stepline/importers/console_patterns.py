@@ -17,10 +17,12 @@ from stepline.importers import names
 from stepline.importers.imported import Value
 from stepline.importers.values import number
 
-LINE_CHARS = 20_000
-"""A line of figures is short; a longer one is a printed tensor or a sample."""
+LINE_CHARS = 2_000
+DICTIONARY_CHARS = 50_000
+"""A line of figures is short, TRL's longest dictionary some 4,000; a longer one is a printed tensor or a sample."""
 
-_NUM = r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?)\b"
+# Megatron prints "number of nan iterations: 0".
+_NUM = r"[-+]?(?:\d+(?:,\d{3})*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?)\b(?! iterations)"
 _ITEM = re.compile(
     rf"""['"](?P<name>[^'"]{{1,200}})['"]\s*:\s*(?:tensor\(|np\.float\d+\(|array\()?\[?(?:(?P<number>{_NUM})|(?P<quote>['"])(?P<words>[^'"]*)(?P=quote)|\w+)""",
     re.IGNORECASE,
@@ -32,7 +34,7 @@ _TRIPLE_NAMES = {"train": "train_loss", "val": "val_loss", "valid": "val_loss", 
 _LLMC = re.compile(r"^\s*s:(?P<step>\d{1,12})((?:\s+[a-z_]+:\S+)+)\s*$")
 _LLMC_NAMES = {"trl": "train_loss", "tel": "val_loss"}
 _BAR = re.compile(
-    r"(?:(?P<label>[^|%]*?):?\s*)?(?P<percent>\d{1,3})%\|[^|]*\|\s*(?P<step>\d+)/(?P<total>\d+)\s*\[(?P<inside>[^\]]*)\]?(?P<after>.*)"
+    r"(?P<percent>\d{1,3})%\|[^|]*\|\s*(?P<step>\d+)/(?P<total>\d+)\s*\[(?P<inside>[^\]]*)\]?(?P<after>.*)"
 )
 _KERAS = re.compile(r"^\s*(?P<step>\d+)/(?P<total>\d+)\s*(?:\[[=>.\s]*\]|[━╸\s]{5,})\s*(?:-\s*)?(?P<after>.*)$")
 _HEADING = re.compile(r"^[\s=*#-]*epoch:?\s*\[?(\d{1,7})(?:\s*/\s*\d+)?\]?[\s:=*#.-]*$", re.IGNORECASE)
@@ -48,19 +50,28 @@ _TORCH_PART = re.compile(
 )
 _BRACKETED = re.compile(r"\b(epoch|step|iter|iteration|batch)\s*:?\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]", re.IGNORECASE)
 _PAIR = re.compile(
-    rf"(?P<name>[A-Za-z_][\w.@%/()-]*(?: [A-Za-z_(][\w.@%/()-]*){{0,5}}?)\s*(?P<sep>[:=]\s*|\s+)\[?(?P<value>{_NUM})(?P<slash>\s*/\s*\d+)?(?!\d*:\d)(?P<unit>\s?(?:%|ms\b|s\b|it/s|GiB|GB|MiB|MB|tok/s|samples/s|[kKMB]\b))?",
+    r"(?<![A-Za-z0-9_])(?P<name>[A-Za-z_][\w.@%/()-]{0,80}(?: [A-Za-z_(][\w.@%/()-]{0,80}){0,5}?)\s*(?P<sep>[:=]\s*|\s)"
+    rf"\[?(?P<value>{_NUM})(?P<slash>\s?/\s?\d+)?(?!\d*:\d)"
+    r"(?P<unit>\s?(?:%|ms\b|s\b|it/s|GiB|GB|MiB|MB|tok/s|samples/s|[kKMB]\b))?",
     re.IGNORECASE,
 )
 _PREFIX = re.compile(
-    r"^\s*(?:\[?\d{4}[-/]\d\d[-/]\d\d[ T][\d:.,]+\]?|\d\d/\d\d/\d{4} [\d:]+|\[[^\]]{0,80}\]|\(?\w+ pid=[^)]*\)|INFO|WARNING|DEBUG|ERROR"
-    r"|[\w.]+:\d+|root|__main__|[-|:>]|\d+:(?=\s))+[\s:|>-]*",
+    r"^(?:\s|\[?\d{4}[-/]\d\d[-/]\d\d[ T][\d:.,]+\]?"
+    r"|\d\d/\d\d/\d{4} [\d:]+|\[(?!\s*(?:epoch|step|iter))[^\]]{0,80}\]|\(?\w{1,40} pid=[^)]{0,40}\)"
+    r"|INFO|WARNING|DEBUG|ERROR"
+    r"|[\w.]{0,80}\.\w+:\d+|root|__main__|[-|:>]|\d+:(?=\s))+",
+    re.IGNORECASE,
 )
+_TUTORIAL = re.compile(r"^\s*\[\s*(?P<epoch>\d+)\s*,\s*(?P<step>\d+)\s*\]")
 _NOISE = frozenset(
-    {"info", "root", "warning", "debug", "train:", "mean", "avg:", "and", "with", "at", "is", "the", "of", "to"}
+    {"info", "root", "warning", "debug", "train:", "mean", "avg:", "and", "with", "at", "is", "the", "of", "to", "was"}
 )
 _HELD_OUT = re.compile(r"\b(val(?:id(?:ation)?)?|eval(?:uation)?|test|dev)\b", re.IGNORECASE)
 _STEPS = frozenset({"step", "steps", "iter", "iteration", "global_step", "it", "update", "updates"})
 _EPOCHS = frozenset(map(names.folded, names.EPOCH)) | {"train_epoch", "test_epoch"}
+_PLACES = frozenset(map(names.folded, names.STEP))
+_DROPPED = frozenset({"v_num"})
+_SUMMARIES = ("best", "final", "lowest", "minimum", "min_")
 _TELLING = frozenset({"loss", "perplexity", "ppl", "reward", "bpb", "bpc", "nll"})
 
 
@@ -77,10 +88,10 @@ class Bar:
 
 def figures(words: str) -> tuple[dict[str, Value], bool] | None:
     """The figures of a line, and whether they were printed as a dictionary; None where it has none."""
+    if "{" in words and len(words) <= DICTIONARY_CHARS and (found := _dictionary(words)):
+        return found, True
     if len(words) > LINE_CHARS or not (any(letter.isdigit() for letter in words) or "nan" in words.casefold()):
         return None
-    if found := _dictionary(words):
-        return found, True
     if matched := _TRIPLE.match(words):
         name = _TRIPLE_NAMES.get(matched["name"].casefold(), matched["name"])
         return {"step": float(matched["step"]), name: _number(matched["value"])}, False
@@ -97,14 +108,17 @@ def figures(words: str) -> tuple[dict[str, Value], bool] | None:
 
 def progress(words: str) -> Bar | None:
     """A progress bar, of tqdm's or Keras's form."""
+    if len(words) > LINE_CHARS:
+        return None
     if "%|" in words and (matched := _BAR.search(words)):
         values = _tail(f"{matched['inside']} , {matched['after']}")
-        label = _HEADING.match((matched["label"] or "").strip())
+        label = words[: matched.start()].strip(" :")
+        epoch = _HEADING.match(label)
         return Bar(
             int(matched["step"]),
             int(matched["total"]),
-            epoch=float(label[1]) if label else None,
-            is_epochs=(matched["label"] or "").strip().casefold() in ("epoch", "epochs"),
+            epoch=float(epoch[1]) if epoch else None,
+            is_epochs=label.casefold() in ("epoch", "epochs"),
             values=values if is_telling(values) else {},
         )
     if "/" in words and (matched := _KERAS.match(words)):
@@ -155,11 +169,13 @@ def _dictionary(words: str) -> dict[str, Value] | None:
 
 def _pairs(words: str) -> dict[str, Value] | None:
     values: dict[str, Value] = {}
-    rest = words
+    rest = " ".join(words.split())
     if part := _EPOCH_PART.search(rest) or _TORCH_PART.search(rest):
         values["epoch"], values["step"] = float(part["epoch"]), f"{part['step']}/{part['total']}"
     elif part := _ITER_PART.search(rest):
         values["step"] = f"{part['step']}/{part['total']}"
+    elif part := _TUTORIAL.search(rest):
+        values["epoch"], values["step"] = float(part["epoch"]), float(part["step"])
     mode = part.groupdict().get("mode") if part else None
     if part:
         rest = (
@@ -180,8 +196,9 @@ def _pairs(words: str) -> dict[str, Value] | None:
         elif fold in _STEPS:
             starts_with_step = starts_with_step or index == 0
             values.setdefault("step", value)
-        else:
-            values[name if not prefix or names.is_evaluation(name) else prefix + name] = value
+        elif name not in _DROPPED:
+            is_plain = not prefix or names.is_evaluation(name) or fold in _PLACES
+            values[name if is_plain else prefix + name] = value
     metrics = [name for name in values if name not in ("epoch", "step")]
     if metrics and (is_telling(values) or starts_with_step or (part is not None and len(metrics) > 1)):
         return values
@@ -200,7 +217,7 @@ def _tail(words: str) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for matched in _PAIR.finditer(words):
         name = _name(matched["name"], by_colon=matched["sep"].strip() != "")
-        if not name or name in values or names.folded(name).startswith("best"):
+        if not name or name in values or names.folded(name).startswith(_SUMMARIES):
             continue
         value = matched["value"]
         found = number(value.rstrip(","))
@@ -214,11 +231,16 @@ def _tail(words: str) -> dict[str, Value]:
 
 
 def _name(words: str, *, by_colon: bool) -> str:
-    parts = [part for part in words.strip("-|. ").split() if part.casefold() not in _NOISE]
-    for count in range(min(len(parts), 4), 0, -1):
-        fold = names.folded(" ".join(parts[-count:]))
-        if fold in _STEPS or fold in _EPOCHS or not _TELLING.isdisjoint(fold.split("_")):
-            return " ".join(parts[-count:])
+    parts = words.strip("-|. ").split()
+    while parts and (parts[0].casefold() in _NOISE or parts[-1].casefold() in _NOISE):
+        parts = parts[1:] if parts[0].casefold() in _NOISE else parts[:-1]
+    suffixes = [" ".join(parts[-count:]) for count in range(min(len(parts), 4), 0, -1)]
+    for suffix in suffixes:
+        if names.folded(suffix) in _STEPS or names.folded(suffix) in _EPOCHS:
+            return suffix
+    for suffix in suffixes:
+        if not _TELLING.isdisjoint(names.folded(suffix).split("_")):
+            return suffix
     return " ".join(parts[-5:] if by_colon else parts[-2:])
 
 

@@ -156,12 +156,13 @@ def chosen(table: Iterable[str], columns: Iterable[str]) -> str | None:
     """The column that fits the table's earliest line; the exact spelling goes before a folded one."""
     columns = list(columns)
     by_fold: dict[str, str] = {}
-    for column in columns:
-        by_fold.setdefault(folded(column), column)
+    for each in columns:
+        by_fold.setdefault(folded(each), each)
     for name in table:
         if name in columns:
             return name
-        if (column := by_fold.get(folded(name))) is not None:
+        column = by_fold.get(folded(name))
+        if column is not None:
             return column
     return None
 
@@ -177,7 +178,7 @@ def mapping(counts: Mapping[str, int]) -> dict[str, str]:
     training = [name for name in columns if not is_evaluation(name)]
     held_out = [name for name in columns if is_evaluation(name)]
     for target, table, candidates in (("loss", LOSS, training), ("eval_loss", EVAL_LOSS, held_out)):
-        found = chosen(table, candidates)
+        found: str | None = chosen(table, candidates)
         if found is None:
             ending = [name for name in candidates if "loss" in folded(name).split("_")]
             found = max(ending, key=lambda column: counts[column], default=None)

@@ -6,14 +6,13 @@ What is packed is found from the content. A packed file that ends early or is da
 
 from __future__ import annotations
 
-import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import zstandard
 
@@ -59,17 +58,15 @@ class Opened:
         magic = self._file.read(4)
         self._file.seek(0)
         self.packed = magic.startswith(_GZIP) or magic == _ZSTD
+        self._promised_bytes = 0
         if magic.startswith(_GZIP):
-            self._stream = cast(BinaryIO, gzip.GzipFile(fileobj=self._file))
+            self._read: Callable[[int], bytes] = _Gzip(self._file).read
         elif magic == _ZSTD:
-            self._stream = cast(
-                BinaryIO,
-                zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES).stream_reader(
-                    self._file, read_across_frames=True
-                ),
-            )
+            unpacker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
+            self._read = unpacker.stream_reader(self._file, read_across_frames=True).read
+            self._promised_bytes = self._zstd_bytes()
         else:
-            self._stream = self._file
+            self._read = self._file.read
 
     def __enter__(self) -> Opened:
         return self
@@ -82,10 +79,12 @@ class Opened:
         if self.broken:
             return b""
         try:
-            data = self._stream.read(count)
-        except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError, OSError) as error:
+            data = self._read(count)
+        except (EOFError, zlib.error, zstandard.ZstdError, OSError) as error:
             self.broken = "the packed file ends early" if isinstance(error, EOFError) else f"damaged: {error}"
             return b""
+        if not data and self._given_bytes < self._promised_bytes:
+            self.broken = "the packed file ends early"
         self._given_bytes += len(data)
         if (call := _watched.get()) is not None:
             call(self.path, self._file.tell(), self.size_bytes)
@@ -114,9 +113,46 @@ class Opened:
                 )
         return parts.getvalue()
 
+    def _zstd_bytes(self) -> int:
+        """How many bytes the first frame says it holds; 0 where it does not say."""
+        head = self._file.read(18)
+        self._file.seek(0)
+        try:
+            size = zstandard.get_frame_parameters(head).content_size
+        except zstandard.ZstdError:
+            return 0
+        return 0 if size == zstandard.CONTENTSIZE_UNKNOWN else int(size)
+
     def chunks(self) -> Iterator[bytes]:
         while data := self.read():
             yield data
+
+
+class _Gzip:
+    """gzip's members one after another. The standard library's reader drops what it has when the file ends early."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._member = zlib.decompressobj(wbits=31)
+        self._packed = b""
+
+    def read(self, count: int) -> bytes:
+        """Up to `count` bytes, fewer before the end too. Raises EOFError where the file ends within a member."""
+        while True:
+            if self._member.eof:
+                # Zeros may pad the end.
+                self._packed = self._packed.lstrip(b"\0") or self._file.read(CHUNK_BYTES).lstrip(b"\0")
+                if not self._packed:
+                    return b""
+                self._member = zlib.decompressobj(wbits=31)
+            if not self._packed:
+                self._packed = self._file.read(CHUNK_BYTES >> 4)
+            if not self._packed:
+                raise EOFError
+            data = self._member.decompress(self._packed, count)
+            self._packed = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+            if data:
+                return data
 
 
 def head_of(path: Path, count: int = HEAD_BYTES) -> bytes:

@@ -34,9 +34,11 @@ _KEPT_PLAIN = frozenset(map(names.folded, (*names.STEP, *names.EPOCH, *names.CLO
 def shaped(reading: Reading) -> ImportedTask:
     """The task of one source. Raises ImportFailed where no row holds a metric."""
     shape = _Shape(reading)
-    if not shape.survey.closing_rows and not any(
-        count for name, count in shape.survey.counts.items() if name not in shape.survey.places
-    ):
+    survey = shape.survey
+    has_metric = any(count for name, count in survey.counts.items() if name not in survey.places)
+    # One row of numbers that names neither a loss nor a place is somebody's configuration.
+    is_lone = survey.rows < 2 and not shape.mapping and survey.step is None and survey.epoch is None
+    if not survey.closing_rows and (is_lone or not has_metric):
         raise nothing_in(reading)
     told = [*reading.told, *shape.told]
     return ImportedTask(
@@ -59,7 +61,7 @@ def nothing_in(reading: Reading) -> ImportFailed:
     seen = "; ".join(f"{remark.place}: {remark.reason}" for remark in kept[:3])
     return ImportFailed(
         f"{reading.path} holds no training history",
-        why=f"Read as {reading.format}, no row of it has a number under a metric's name"
+        why=f"Read as {reading.format}, it has no row with a step or epoch and a number under a metric's name"
         + (f" ({seen})" if seen else ""),
         action="See docs/importing.md for what can be imported",
     )

@@ -88,7 +88,8 @@ def _text_format(path: Path, words: str, *, whole: bool) -> str:
         sample.pop()
     sample = sample[:_SAMPLE_LINES]
     objects = [found for line in sample if (found := json_rows.parsed(line.strip().rstrip(","))) is not None]
-    if objects and isinstance(objects[0].get("stepline"), str) and "run" in objects[0]:
+    # A side-car has the first three too.
+    if objects and objects[0].keys() >= {"stepline", "task", "run", "time"}:
         return JOURNAL
     if words[0] in "[{":
         if len(objects) * 2 >= len(sample) and (len(objects) > 1 or "log_history" not in objects[0]):

@@ -36,6 +36,7 @@ def divider_of(sample: list[str]) -> str | None:
     """What divides these lines into cells, or None where they are no table: the one that gives a header without
     numbers (or none), and below it rows of the header's width, most of whose filled cells are numbers."""
     best: tuple[int, str] | None = None
+    sample = [words for words in sample if not words.lstrip().startswith("#")]
     for divider in (*_DIVIDERS, " "):
         rows = [row for row in csv.reader(_ready(sample, divider), delimiter=divider, skipinitialspace=True) if row]
         if len(rows) < 2 or (len(rows[0]) < 2 and divider != ","):
@@ -50,7 +51,7 @@ def divider_of(sample: list[str]) -> str | None:
         wide = [row for row in body if len(row) == len(header)]
         cells = [cell for row in wide for cell in row if cell.strip().casefold() not in ABSENT]
         numbers = sum(number(_decimal(cell, divider)) is not None for cell in cells)
-        if len(wide) * 10 < len(body) * 7 or numbers * 10 < len(cells) * 4 or not numbers:
+        if len(wide) * 2 < len(body) or numbers * 10 < len(cells) * 4 or not numbers:
             continue
         if len(header) == 1 and numbers < len(cells) * 0.9:
             continue
@@ -63,7 +64,6 @@ def read(path: Path) -> Reading:
     """The table's rows. Raises ImportFailed where it has no rows of numbers."""
     with Opened(path) as opened:
         sample = [words for _, words in islice(lines(opened, Remarks()), _SAMPLE_LINES)]
-    sample = [words for words in sample if not words.lstrip().startswith("#")] or sample
     divider = divider_of(sample)
     if divider is None:
         raise ImportFailed(

@@ -54,7 +54,8 @@ def records(opened: Opened, remarks: Remarks) -> Iterator[bytes]:
             if found is None and not data:
                 return
         elif not data:
-            remarks.leave_out(f"byte {held_at + used}", opened.broken or "the last record ends early")
+            if used < len(block):
+                remarks.leave_out(f"byte {held_at + used}", opened.broken or "the last record ends early")
             return
         else:
             needed = _needed(block, used)

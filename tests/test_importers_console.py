@@ -1,0 +1,142 @@
+"""Text logs, pattern by pattern, and whole logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stepline.errors import ImportFailed
+from stepline.importers import gathered
+from stepline.importers.console_patterns import figures, progress
+from stepline.importers.imported import ImportedTask
+
+LINES = [
+    ("iter 10: loss 3.18, time 35.78ms, mfu 10.41%", {"step": 10, "loss": 3.18, "time": 35.78, "mfu": 10.41}),
+    ("step 0: train loss 4.348, val loss 4.3422", {"step": 0, "train loss": 4.348, "val loss": 4.3422}),
+    ("250 train 6.125", {"step": 250, "train_loss": 6.125}),
+    ("250 val 6.0", {"step": 250, "val_loss": 6.0}),
+    ("s:250 trl:6.125", {"step": 250, "train_loss": 6.125}),
+    ("s:250 tel:6.0", {"step": 250, "val_loss": 6.0}),
+    (
+        "step    1/19560 | loss 11.0 (+nanz)| norm 15.5 (+nanz)| lr 2.14e-06 | 3087.96 ms | 35.6% bf16 MFU",
+        {"step": "1/19560", "loss": 11.0, "norm": 15.5, "lr": 2.14e-06},
+    ),
+    ("step:10/5100 train_loss:7.125 train_time:123ms", {"step": "10/5100", "train_loss": 7.125, "train_time": 123}),
+    (
+        " iteration      100/  500000 | lm loss: 9.125E+00 | loss scale: 1.0 | number of nan iterations:   0 |",
+        {"step": "100/500000", "lm loss": 9.125, "loss scale": 1.0, "number of nan iterations": 0},
+    ),
+    (
+        "[2023-05-01 10:10:10,123] [INFO] [logging.py:96:log_dist] [Rank 0] step=10, skipped=0, lr=[1e-05]",
+        {"step": 10, "skipped": 0, "lr": 1e-05},
+    ),
+    ("Train Epoch: 1 [640/60000 (1%)]\tLoss: 2.5", {"epoch": 1, "step": "640/60000", "Loss": 2.5}),
+    ("Test set: Average loss: 0.5", {"val/Average loss": 0.5}),
+    (
+        "Epoch: [0][  10/1000]\tTime  0.125 ( 0.456)\tLoss 6.5e+00 (7.0e+00)",
+        {"epoch": 0, "step": "10/1000", "Time": 0.125, "Loss": 6.5},
+    ),
+    (
+        "2023/01/01 10:00:00 - mmengine - INFO - Epoch(train)  [1][  50/1000]  lr: 1.0e-02  eta: 0:01:00  loss: 1.5",
+        {"epoch": 1, "step": "50/1000", "lr": 0.01, "loss": 1.5},
+    ),
+    ("Epoch [1/10], Step [100/600], Loss: 0.25", {"epoch": 1, "step": "100/600", "Loss": 0.25}),
+    ("[1,  2000] loss: 2.125", {"epoch": 1, "step": 2000, "loss": 2.125}),
+    (
+        "| epoch   1 |   200/ 2983 batches | lr 5.00 | ms/batch 12.25 | loss  6.5 | ppl  1012.5",
+        {"epoch": 1, "step": "200/2983", "lr": 5, "ms/batch": 12.25, "loss": 6.5, "ppl": 1012.5},
+    ),
+    (
+        "[titan] 2024-09-01 10:00:00,123 - root - INFO - step:  1  loss:  8.5  tps: 1,234",
+        {"step": 1, "loss": 8.5, "tps": 1234},
+    ),
+    ("{'loss': '1.5', 'epoch': '0.25'}", {"loss": 1.5, "epoch": 0.25}),
+    ("12/11/2023 05:14:10 - INFO - __main__ -   {'loss': 0.5, 'epoch': 2.5}", {"loss": 0.5, "epoch": 2.5}),
+    ("global step 10: train_loss=2.5", {"step": 10, "train_loss": 2.5}),
+]
+
+
+@pytest.mark.parametrize(("line", "wanted"), LINES, ids=[line[:30] for line, _ in LINES])
+def test_what_a_line_says(line, wanted):
+    found = figures(line)
+    assert found is not None
+    assert found[0] == wanted
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Namespace(lr=0.1, batch_size=32, epochs=10)",
+        "The final loss was 0.5 after 3 epochs",
+        "Loading model from checkpoint-500",
+        "{'lr': 0.1, 'batch_size': 32}",
+        "2024-01-01 10:00:00 starting",
+        "x" * 60_000,
+        "a " * 30_000,
+        "[" * 5_000,
+        "epoch " + " " * 5_000,
+    ],
+)
+def test_what_says_nothing_of_a_step(line):
+    assert figures(line) is None
+    assert progress(line) is None
+
+
+def read(path: Path, words: str) -> ImportedTask:
+    path.write_text(words, encoding="utf-8", newline="")
+    (task,) = gathered(path).tasks
+    return task
+
+
+def rows(task: ImportedTask) -> list[tuple[int | None, dict]]:
+    return [(record.step, record.metrics) for _, record in task.records()]
+
+
+def test_the_trainers_console_gets_its_steps_from_the_progress_bar(tmp_path):
+    words = "Loading: 100%|████| 2/2 [00:00<00:00]\n  0%|    | 0/30 [00:00<?]\r"
+    for step in (10, 20, 30):
+        words += f" {step}%|██  | {step - 1}/30 [00:0{step // 10}<00:10]\r\n"
+        words += f"{{'loss': {step / 10}, 'epoch': {step / 30}}}\n\r {step}%|██  | {step}/30 [00:01<00:10]\r"
+    words += "  0%|   | 0/5 [00:00<?]\r 100%|███| 5/5 [00:01<00:00]\r\n{'eval_loss': 0.5, 'epoch': 1.0}\n"
+    words += "{'train_runtime': 5.0, 'train_loss': 1.5, 'epoch': 1.0}\n"
+    task = read(tmp_path / "out.log", words)
+    assert rows(task) == [
+        (10, {"loss": 1.0}),
+        (20, {"loss": 2.0}),
+        (30, {"loss": 3.0}),
+        (30, {"eval_loss": 0.5}),
+        (30, {"train_runtime": 5.0, "train_loss": 1.5}),
+    ]
+    assert task.runs[0].total_steps == 30
+
+
+def test_without_a_bar_training_rows_are_numbered(tmp_path):
+    lines = [f"2024-01-01 10:00:0{place} {{'loss': 1.0, 'epoch': 0.{place}}}" for place in range(1, 4)]
+    lines.append("2024-01-01 10:00:09 {'eval_loss': 2.0, 'epoch': 0.3}")
+    task = read(tmp_path / "out.log", "\n".join(lines))
+    assert [step for step, _ in rows(task)] == [1, 2, 3, 3]
+    times = [record.time for _, record in task.records()]
+    assert [time - times[0] for time in times] == [0, 1, 2, 8]
+
+
+def test_keras_prints_an_epoch_and_a_bar(tmp_path):
+    words = ""
+    for epoch in (1, 2):
+        words += f"Epoch {epoch}/2\n 1/50 [>....] - ETA: 5s - loss: 9.0\r"
+        words += f"50/50 [=====] - 5s 3ms/step - loss: {epoch}.5 - val_loss: {epoch}.75\n"
+    assert [metrics for _, metrics in rows(read(tmp_path / "log", words))] == [
+        {"loss": 1.5, "eval_loss": 1.75},
+        {"loss": 2.5, "eval_loss": 2.75},
+    ]
+
+
+def test_what_was_not_understood_is_counted(tmp_path):
+    words = "\n".join(f"iter {step}: loss 1.5" for step in range(5)) + "\nloss -> 4 x" * 3
+    assert any("3 lines" in sentence for sentence in read(tmp_path / "log", words).told)
+
+
+def test_prose_is_nothing(tmp_path):
+    (tmp_path / "log").write_text("We lost 3 games.\nThe end.\n")
+    with pytest.raises(ImportFailed):
+        gathered(tmp_path / "log")

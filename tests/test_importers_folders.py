@@ -1,0 +1,128 @@
+"""Folders: what is one task, what are several, and what lies there that is none."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from stepline.errors import ImportFailed
+from stepline.importers import gathered
+from stepline.importers.imported import ImportedTask
+from tests.import_files import event_file, log_history, trainer_state
+
+
+def only(path: Path) -> ImportedTask:
+    (task,) = gathered(path).tasks
+    return task
+
+
+def steps(task: ImportedTask) -> list[list[int | None]]:
+    return [[record.step for record in run.records() if "loss" in record.metrics] for run in task.runs]
+
+
+def test_an_output_folder_counts_each_entry_once(tmp_path):
+    out = tmp_path / "out"
+    history = log_history(range(10, 101, 10), closing=True)
+    trainer_state(out / "trainer_state.json", history)
+    for step in (50, 100):
+        folder = out / f"checkpoint-{step}"
+        trainer_state(folder / "trainer_state.json", history[: step // 10])
+        (folder / "model.safetensors").write_bytes(bytes(1000))
+        (folder / "training_args.bin").write_bytes(b"\x80\x04 never opened")
+    (out / "config.json").write_text(json.dumps({"hidden_size": 64, "id2label": {"0": "a"}}))
+    (out / "adapter_config.json").write_text(json.dumps({"r": 8}))
+    task = only(out)
+    assert task.name == "out"
+    assert steps(task) == [list(range(10, 101, 10))]
+    settings = task.runs[0].settings
+    assert (settings["model.hidden_size"], settings["peft.r"]) == (64, 8)
+    marks = [record for _, record in task.records() if record.kind == "checkpoint"]
+    assert [record.step for record in marks] == [50, 100]
+    assert marks[0].details["path"] == str(out / "checkpoint-50")
+    assert marks[0].details["bytes"] > 1000
+    kinds = [record.kind for _, record in task.records()]
+    assert kinds[5] == "checkpoint"
+    assert kinds[-1] == "train_end"
+
+
+def test_a_superseded_tail_is_a_run_of_its_own(tmp_path):
+    shared = log_history(range(10, 31, 10))
+    trainer_state(tmp_path / "checkpoint-50" / "trainer_state.json", shared + log_history([40, 50], shift=1.0))
+    trainer_state(tmp_path / "checkpoint-60" / "trainer_state.json", shared + log_history([40, 50, 60]))
+    task = only(tmp_path)
+    assert steps(task) == [[40, 50], [10, 20, 30, 40, 50, 60]]
+    assert [run.superseded for run in task.runs] == [True, False]
+
+
+def test_the_newer_of_two_states_leads_though_it_is_shorter(tmp_path):
+    old = trainer_state(tmp_path / "checkpoint-50" / "trainer_state.json", log_history(range(10, 51, 10), shift=3.0))
+    new = trainer_state(tmp_path / "checkpoint-20" / "trainer_state.json", log_history([10, 20]))
+    os.utime(old, (1.7e9, 1.7e9))
+    os.utime(new, (1.7e9 + 3600, 1.7e9 + 3600))
+    assert steps(only(tmp_path)) == [[10, 20, 30, 40, 50], [10, 20]]
+
+
+def test_state_log_and_events_of_one_directory_are_one_task(tmp_path):
+    history = log_history(range(10, 51, 10))
+    trainer_state(tmp_path / "trainer_state.json", history, max_steps=80)
+    lines = [
+        {"current_steps": row["step"], "total_steps": 80, "loss": round(row["loss"], 4), "elapsed_time": "0:00:10"}
+        for row in log_history(range(10, 81, 10))
+    ]
+    (tmp_path / "trainer_log.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    scalars = [(row["step"], "train/loss", row["loss"]) for row in history]
+    event_file(tmp_path / "runs" / "Jan01" / "events.out.tfevents.1700000000.host.1.0", scalars)
+    task = only(tmp_path)
+    assert steps(task) == [list(range(10, 81, 10))]
+    assert task.has_times
+    assert [record.time for _, record in task.records()][:2] == [1_700_000_010.0, 1_700_000_020.0]
+    assert task.runs[0].status == "completed"
+
+
+def test_several_tasks_in_one_folder_are_several(tmp_path):
+    for name, shift in (("a", 0.0), ("b", 2.0)):
+        trainer_state(tmp_path / name / "trainer_state.json", log_history([10, 20, 30], shift=shift))
+        trainer_state(tmp_path / f"{name}.json", log_history([10, 20, 30], shift=shift + 7))
+    assert sorted(task.name for task in gathered(tmp_path).tasks) == ["a", "a", "b", "b"]
+
+
+def test_data_and_configurations_are_no_histories(tmp_path):
+    trainer_state(tmp_path / "trainer_state.json", log_history([10, 20, 30]))
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {"a": 1}}}))
+    (tmp_path / "all_results.json").write_text(json.dumps({"epoch": 1.0, "train_accuracy": 0.5}))
+    (tmp_path / "train.jsonl").write_text("\n".join(json.dumps({"text": "hi", "label": n}) for n in range(50)))
+    (tmp_path / "prices.csv").write_text("day,price\n1,2.5\n2,2.75\n3,2.5\n")
+    (tmp_path / "README.md").write_text("# loss: 0.5\n\nstep 1: loss 0.5\n")
+    (tmp_path / "train.py").write_text("print(f'step {step}: loss {loss}')\n")
+    assert len(gathered(tmp_path).tasks) == 1
+
+
+def test_links_that_lead_out_are_not_followed(tmp_path):
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    trainer_state(outside / "trainer_state.json", log_history([10, 20, 30]))
+    inside.mkdir()
+    (inside / "link").symlink_to(outside)
+    (inside / "trainer_state.json").symlink_to(outside / "trainer_state.json")
+    (inside / "loop").symlink_to(inside)
+    with pytest.raises(ImportFailed):
+        gathered(inside)
+
+
+def test_a_damaged_state_beside_a_good_one_is_told(tmp_path):
+    trainer_state(tmp_path / "good" / "trainer_state.json", log_history([10, 20, 30]))
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "trainer_state.json").write_text("{}")
+    found = gathered(tmp_path)
+    assert len(found.tasks) == 1
+    assert Counter(type(error).__name__ for error in found.refused) == {"ImportFailed": 1}
+
+
+@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()], ids=["missing", "empty"])
+def test_nothing_there(tmp_path, make):
+    make(tmp_path / "it")
+    with pytest.raises(ImportFailed, match="it"):
+        gathered(tmp_path / "it")

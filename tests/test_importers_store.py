@@ -1,0 +1,197 @@
+"""Imports into the store: new, again, grown, changed, moved, cancelled."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stepline.errors import ImportFailed
+from stepline.importers import ImportResult, import_paths
+from stepline.journal import Header, Process, Record, encode_header, encode_record
+from stepline.store import Store
+from tests.import_files import event_file, log_history, trainer_state
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(tmp_path / "home.db", writable=True)
+    yield opened
+    opened.close()
+
+
+def only(store: Store, path: Path) -> ImportResult:
+    (result,) = import_paths(store, [path])
+    return result
+
+
+def losses(store: Store, task_id: str) -> list[tuple[int, int, float]]:
+    """(run, step, loss) in sequence order; sequences without gaps."""
+    entries = list(store.records(task_id))
+    assert [entry.sequence for entry in entries] == list(range(len(entries)))
+    assert store.count_records(task_id) == len(entries)
+    return [(e.run_number, e.step, e.metrics["loss"]) for e in entries if "loss" in e.metrics]
+
+
+def write_lines(path: Path, rows: list[dict]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+ROWS = [{"step": step, "loss": 10 / step} for step in range(1, 11)]
+
+
+def test_a_history_goes_in_once(store, tmp_path):
+    path = trainer_state(tmp_path / "mine" / "trainer_state.json", log_history(range(10, 101, 10), closing=True))
+    first = only(store, path)
+    assert (first.state, first.name, first.records, first.runs) == ("imported", "mine", 11, 1)
+    task = store.task(first.task_id)
+    assert (task.status, task.step, task.total_steps, task.records) == ("completed", 100, 100, 11)
+    again = only(store, path)
+    assert (again.state, again.task_id, again.records) == ("unchanged", first.task_id, 0)
+    assert len(store.tasks()) == 1
+    assert store.live_runs() == []
+
+
+def test_the_original_name_stays_beside_a_mapped_one(store, tmp_path):
+    result = only(store, write_lines(tmp_path / "log.jsonl", [{"step": n, "train/loss": 1.0} for n in (1, 2, 3)]))
+    assert result.names == {"loss": "train/loss"}
+    assert store.runs(result.task_id)[0].settings["imported.loss"] == "train/loss"
+
+
+def test_a_grown_source_is_appended_to(store, tmp_path):
+    path = write_lines(tmp_path / "log.jsonl", ROWS[:4])
+    first = only(store, path)
+    run = store.runs(first.task_id)[0].id
+    write_lines(path, ROWS)
+    grown = only(store, path)
+    assert (grown.state, grown.task_id, grown.records) == ("grown", first.task_id, 6)
+    assert [step for _, step, _ in losses(store, first.task_id)] == list(range(1, 11))
+    assert [each.id for each in store.runs(first.task_id)] == [run]
+    assert store.task(first.task_id).status == "completed"
+
+
+def test_a_source_that_grew_by_a_run_gets_a_run(store, tmp_path):
+    path = write_lines(tmp_path / "log.jsonl", ROWS)
+    first = only(store, path)
+    write_lines(path, ROWS + ROWS)
+    assert only(store, path).state == "grown"
+    assert [run.records for run in store.runs(first.task_id)] == [10, 10]
+
+
+def test_a_changed_source_replaces_its_runs_and_keeps_what_a_person_said(store, tmp_path):
+    path = write_lines(tmp_path / "log.jsonl", ROWS)
+    first = only(store, path)
+    store.set_task(first.task_id, label="Mine", tags=["good"], notes="a note")
+    write_lines(path, [{"step": row["step"], "loss": row["loss"] + 1, "lr": 0.5} for row in ROWS[:6]])
+    changed = only(store, path)
+    assert (changed.state, changed.task_id, changed.name) == ("replaced", first.task_id, "Mine")
+    assert losses(store, first.task_id) == [(1, row["step"], row["loss"] + 1) for row in ROWS[:6]]
+    task = store.task(first.task_id)
+    assert (task.tags, task.notes, task.runs, task.records) == (("good",), "a note", 1, 6)
+    assert {metric.name: metric.count for metric in store.metrics(first.task_id)} == {"loss": 6, "lr": 6}
+
+
+def test_a_copy_elsewhere_is_the_same_source_an_older_one_adds_nothing(store, tmp_path):
+    first = only(store, write_lines(tmp_path / "log.jsonl", ROWS[:8]))
+    assert only(store, write_lines(tmp_path / "older.jsonl", ROWS[:6])).state == "unchanged"
+    moved = only(store, Path(shutil.copy(tmp_path / "log.jsonl", tmp_path / "copy.jsonl")))
+    assert (moved.state, moved.task_id) == ("unchanged", first.task_id)
+    grown = only(store, write_lines(tmp_path / "newer.jsonl", ROWS))
+    assert (grown.state, grown.task_id, grown.records) == ("grown", first.task_id, 2)
+    assert len(store.tasks()) == 1
+
+
+def test_histories_that_only_begin_alike_are_two(store, tmp_path):
+    only(store, write_lines(tmp_path / "a.jsonl", ROWS))
+    other = [*ROWS[:6], *({"step": row["step"], "loss": 0.5} for row in ROWS[6:])]
+    assert only(store, write_lines(tmp_path / "b.jsonl", other)).state == "imported"
+    assert len(store.tasks()) == 2
+
+
+def test_interleaved_ranks_stay_interleaved(store, tmp_path):
+    rows = [{"step": step, "rank": rank, "loss": float(rank)} for step in range(1, 9) for rank in (0, 1)]
+    result = only(store, write_lines(tmp_path / "log.jsonl", rows))
+    assert [run for run, _, _ in losses(store, result.task_id)] == [1, 2] * 8
+
+
+def test_one_bad_path_does_not_stop_the_others(store, tmp_path):
+    (tmp_path / "bad").write_text("nothing\n")
+    results = import_paths(store, [tmp_path / "bad", tmp_path / "missing", write_lines(tmp_path / "log.jsonl", ROWS)])
+    assert [result.state for result in results] == ["failed", "failed", "imported"]
+    assert all(isinstance(result.error, ImportFailed) for result in results[:2])
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 5, 8])
+def test_a_cancelled_import_leaves_nothing(store, tmp_path, after):
+    path = write_lines(tmp_path / "log.jsonl", [{"step": step, "loss": 1.0} for step in range(20_000)])
+    asked = 0
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > after
+
+    results = import_paths(store, [path], cancelled=cancelled)
+    assert [result.state for result in results] == ["cancelled"]
+    assert store.tasks() == []
+    assert only(store, path).records == 20_000
+
+
+def test_progress_goes_from_nothing_to_all(store, tmp_path):
+    shares: list[float] = []
+    paths = [write_lines(tmp_path / f"{n}.jsonl", [{"step": s, "loss": float(n)} for s in range(9000)]) for n in (1, 2)]
+    import_paths(store, paths, progress=lambda _, share: shares.append(share))
+    assert shares[-1] == 1.0
+    assert all(0 <= share <= 1 for share in shares)
+    assert any(0.5 < share < 0.75 for share in shares)
+
+
+def test_a_folder_with_a_side_car_joins_its_task(store, tmp_path):
+    out = tmp_path / "out"
+    trainer_state(out / "trainer_state.json", log_history([10, 20, 30]))
+    side_car = {
+        "stepline": "1.0",
+        "task": {"id": "tknown", "name": "out", "key": None},
+        "run": "20240101-000000-00000000",
+    }
+    (out / "stepline.json").write_text(json.dumps(side_car))
+    first = only(store, out)
+    assert (first.state, first.task_id) == ("imported", "tknown")
+
+
+def test_what_stepline_recorded_itself_is_not_taken_again(store, tmp_path):
+    header = Header("tknown", "out", None, "20240101-000000-00000000", 1.7e9, Process(1, None, "h", None, None), 30, {})
+    journal = tmp_path / "run.jsonl"
+    records = [Record("step", 1.7e9 + step, step, None, {"loss": 10 / step}) for step in (10, 20, 30)]
+    journal.write_bytes(encode_header(header) + b"".join(map(encode_record, records)))
+    assert only(store, journal).state == "imported"
+    assert only(store, journal).state == "unchanged"
+    out = tmp_path / "out"
+    trainer_state(out / "trainer_state.json", log_history([10, 20, 30]))
+    (out / "stepline.json").write_text(json.dumps({"task": {"id": "tknown"}, "run": header.run_id}))
+    result = only(store, out)
+    assert (result.state, result.task_id) == ("recorded", "tknown")
+    assert store.task("tknown").records == 3
+
+
+def test_an_export_comes_back_the_same(store, tmp_path):
+    path = event_file(tmp_path / "log", [(s, t, s + 0.5) for s in range(1, 9) for t in ("train/loss", "x")])
+    task_id = only(store, path).task_id
+    lines = [
+        {
+            "sequence": entry.sequence, "run": entry.run_id, "step": entry.step, "epoch": entry.epoch,
+            "time": entry.time, "kind": entry.kind, "metrics": entry.metrics, "message": entry.message,
+        }
+        for entry in store.records(task_id)
+    ]  # fmt: skip
+    exported = write_lines(tmp_path / "export.jsonl", lines)
+    assert only(store, exported).state == "recorded"
+    other = Store.open(tmp_path / "other.db", writable=True)
+    result = only(other, exported)
+    assert list(other.records(result.task_id)) == list(store.records(task_id))
+    assert only(other, exported).state == "unchanged"
+    other.close()
