@@ -51,7 +51,7 @@ export interface TickQuery {
 
 export function axisTicks(query: TickQuery): Tick[] {
   const { axis, view, widthPx, small, language } = query
-  const most = Math.max(2, Math.min(small ? 3 : 8, Math.floor(widthPx / (small ? 60 : 76))))
+  const most = Math.max(2, Math.min(small ? 3 : 8, Math.round(widthPx / (small ? 60 : 76))))
   switch (axis) {
     case 'sequence':
       return sequenceTicks(query, most)

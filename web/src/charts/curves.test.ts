@@ -1,6 +1,7 @@
 // @vitest-environment node
 import { describe, expect, it } from 'vitest'
-import { flatColumns, nonFiniteStretches, runColor } from './curves'
+import { flatColumns, runColor } from './curves'
+import { nonFiniteStretches } from './marks'
 import type { Geometry } from './geometry'
 import { series } from './plan-input'
 import { writtenRun } from '@/data/frame-writing'

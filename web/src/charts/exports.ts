@@ -7,7 +7,7 @@ import { init, use, type EChartsType } from 'echarts/core'
 import { beyondRange } from './beyond'
 import { toCsv } from './csv'
 import './engine'
-import { text } from './labels'
+import { text } from './graphics'
 import { planChart, type ChartOption } from './option'
 import { chartTitle, useStage } from './stage'
 

@@ -1,5 +1,5 @@
 /** How wide a text is on the canvas, in the page's font at 12 px. Remembered: labels repeat, and asking costs 5 µs each. */
-import { estimate, type Measure } from './labels'
+import { estimate, type Measure } from './graphics'
 
 const MOST = 2000
 

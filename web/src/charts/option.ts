@@ -8,28 +8,11 @@ import type { GridComponentOption } from 'echarts/components'
 import type { ComposeOption } from 'echarts/core'
 import type { LineSeriesOption, ScatterSeriesOption } from 'echarts/charts'
 import { axisTicks, type Tick } from './axes'
-import {
-  bestPlace,
-  checkpointMarks,
-  dot,
-  evaluationCurves,
-  metricCurves,
-  nonFiniteMarks,
-  nonFiniteStretches,
-  runColor,
-  type CurveSeries,
-} from './curves'
+import { metricCurves, runColor, type CurveSeries } from './curves'
+import { bestPlace, checkpointMarks, dot, evaluationCurves, nonFiniteMarks, nonFiniteStretches } from './marks'
 import { plotEdges, toX, type ChartSize, type Geometry } from './geometry'
-import {
-  annotations,
-  endLabels,
-  lastFinite,
-  lineEnd,
-  text,
-  type ChartWords,
-  type Graphic,
-  type Measure,
-} from './labels'
+import { lastFinite, text, type ChartWords, type Graphic, type Measure } from './graphics'
+import { annotations, endLabels, lineEnd } from './labels'
 import { placesIn, valueExtent, type Extent } from './range'
 import { decimalsOf, powerTicks, valueTicks } from './ticks'
 import type { Tokens } from './tokens'

@@ -1,5 +1,5 @@
 /** Inputs of the planner for tests: colours that can be told apart, plain words, widths by estimate. */
-import { estimate } from './labels'
+import { estimate } from './graphics'
 import type { PlanInput } from './option'
 import type { Tokens } from './tokens'
 import { decodeFrame, type SeriesFrame } from '@/data/frame'

@@ -5,7 +5,7 @@
 import { computed, effectScope, watch, type ComputedRef, type ShallowRef } from 'vue'
 import { axisExtent } from './axes'
 import type { ChartSize } from './geometry'
-import type { ChartWords, Measure } from './labels'
+import type { ChartWords, Measure } from './graphics'
 import { canvasMeasure } from './measure'
 import type { PlanInput } from './option'
 import { useTokens, type Tokens } from './tokens'

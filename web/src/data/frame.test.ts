@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { appendTail, Column, decodeFrame, FrameError, firstFrom, type SeriesFrame } from './frame'
+import { Column, decodeFrame, FrameError, firstFrom, type SeriesFrame } from './frame'
+import { appendTail } from './tail'
 import { writeFrame, writtenRun } from './frame-writing'
 
 const loss = (frame: ArrayBuffer): SeriesFrame => decodeFrame(frame).series[0]!

@@ -8,7 +8,8 @@
 import { shallowRef, triggerRef, type ShallowRef } from 'vue'
 import type { Axis } from '../wire'
 import { isAborted, type Api } from './api'
-import { appendTail, firstFrom, type Frame, type SeriesFrame } from './frame'
+import { firstFrom, type Frame, type SeriesFrame } from './frame'
+import { appendTail } from './tail'
 import type { Span } from './view'
 
 /** The drawing budget a series, and how many live points may stand beyond it before the window is fetched anew. */

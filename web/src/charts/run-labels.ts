@@ -1,0 +1,149 @@
+/** Where runs begin and end: rules, names, and what changed from one to the next. */
+import { changeTexts } from './changes'
+import { covered } from './curves'
+import { overlaps, toX, toY, type Box, type Geometry } from './geometry'
+import { lastFinite, LINE_PX, text, type Graphic, type LabelQuery } from './graphics'
+import type { Tokens } from './tokens'
+import type { SeriesFrame } from '@/data/frame'
+import type { Checkpoint, Run } from '@/wire'
+
+export function separator(geometry: Geometry, px: number, tokens: Tokens): Graphic {
+  const x = Math.round(px) + 0.5
+  return {
+    type: 'line',
+    silent: true,
+    z: 1,
+    shape: { x1: x, y1: geometry.top, x2: x, y2: geometry.bottom },
+    style: { stroke: tokens.edge, lineWidth: 1, lineDash: [3, 3] },
+  }
+}
+
+export interface Start {
+  run: Run
+  px: number
+  /** False for the run that the view begins with. */
+  ruled: boolean
+}
+
+/** The runs' starts in view, from left to right. By step only runs that resumed have one: the others all begin at 0. */
+export function starts(query: LabelQuery): Start[] {
+  const { geometry, axis, runs, series } = query
+  const found: Start[] = []
+  if (axis === 'sequence' || axis === 'time') {
+    const place = (run: Run) => (axis === 'time' ? run.started : run.first_sequence! - 0.5)
+    const began = runs.filter((run) => run.first_sequence !== null).sort((a, b) => place(a) - place(b))
+    began.forEach((run, at) => {
+      const x = at === 0 ? geometry.x.first : place(run)
+      const next = at + 1 < began.length ? place(began[at + 1]!) : Infinity
+      if (x > geometry.x.last || next <= geometry.x.first) return
+      const ruled = at > 0 && x > geometry.x.first
+      found.push({ run, px: ruled ? toX(geometry, x) : geometry.left, ruled })
+    })
+    return found
+  }
+  if (axis !== 'step') return found
+  for (const run of runs) {
+    const step = resumedAt(run, series, query.checkpoints)
+    if (step <= 0 || step < geometry.x.first || step > geometry.x.last) continue
+    found.push({ run, px: toX(geometry, step), ruled: true })
+  }
+  return found.sort((a, b) => a.px - b.px)
+}
+
+/**
+ * The step from which a run resumed, or 0 where it started from scratch: the checkpoint of an earlier run right before its first
+ * logged step; where none is known, one logging interval before it.
+ */
+export function resumedAt(run: Run, series: SeriesFrame, checkpoints: readonly Checkpoint[]): number {
+  const steps = series.lines.find((one) => one.run === run.number)?.raw.step
+  const first = run.first_step ?? steps?.at(0) ?? 0
+  if (run.number === 1 || !(first > 0)) return 0
+  const logged = steps && steps.length > 1 ? Math.max(1, steps.at(1) - steps.at(0)) : 1
+  const known = checkpoints
+    .filter((one) => one.run < run.number && one.step !== null && one.step <= first && first - one.step <= logged)
+    .map((one) => one.step!)
+  if (known.length > 0) return Math.max(...known)
+  return first > 3 * logged ? first - logged : 0
+}
+
+export function runLabels(query: LabelQuery, begun: readonly Start[]): Graphic[] {
+  const { geometry, tokens, words, measure, axis } = query
+  const y = geometry.top - 14
+  const graphics: Graphic[] = []
+  begun.forEach((start, at) => {
+    const left = start.ruled ? start.px + 6 : start.px
+    const room = (begun[at + 1]?.px ?? geometry.right + 40) - left - 8
+    const name = words.run(start.run.number)
+    const nameWidth = measure(name, true)
+    if (room < nameWidth) return
+    graphics.push(text(tokens, name, { x: left, y }, { color: tokens.ink, weight: 600 }))
+    if (!query.withChanges) return
+    const said = changeTexts(start.run.changes)
+    const resumed = resumedAt(start.run, query.series, query.checkpoints)
+    if (resumed > 0 && (axis === 'step' || said.length === 0)) said.unshift(words.resumed(resumed))
+    let detail = ''
+    for (const one of said) {
+      const longer = detail ? `${detail}, ${one}` : one
+      if (nameWidth + 6 + measure(longer, false) > room) break
+      detail = longer
+    }
+    if (detail) graphics.push(text(tokens, detail, { x: left + nameWidth + 7, y }, { color: tokens.ink2 }))
+  })
+  return graphics
+}
+
+/** By step: a dot's label at the end of each older run, where it covers least. */
+export function endedLabels(query: LabelQuery, taken: Box[]): Graphic[] {
+  const { series, geometry, tokens, words, measure, runs, axis } = query
+  const graphics: Graphic[] = []
+  series.lines.slice(0, -1).forEach((line) => {
+    const points = line.smooth ?? line.raw
+    const place = lastFinite(points.value.values)
+    const run = runs.find((one) => one.number === line.run)
+    if (place < 0 || !run) return
+    const x = toX(geometry, points.x.at(place))
+    const y = toY(geometry, points.value.at(place))
+    if (x < geometry.left || x > geometry.right || !(y >= geometry.top && y <= geometry.bottom)) return
+    const name = words.run(run.number)
+    const ended = query.withChanges && axis === 'step' ? words.ended(run) : ''
+    const nameWidth = measure(name, true)
+    const width = nameWidth + (ended ? 6 + measure(ended, false) : 0)
+    const box = freest(query, taken, x, y, width)
+    taken.push(box)
+    const middle = { x: box.left, y: box.top + LINE_PX / 2 }
+    graphics.push(text(tokens, name, middle, { color: tokens.ink, weight: 600, halo: true }))
+    if (ended) {
+      const after = { ...middle, x: middle.x + nameWidth + 6 }
+      graphics.push(text(tokens, ended, after, { color: tokens.ink2, halo: true }))
+    }
+  })
+  return graphics
+}
+
+/** Of the boxes around a point the one inside the plot that covers the fewest labels, then the fewest points. */
+function freest(query: LabelQuery, taken: readonly Box[], x: number, y: number, width: number): Box {
+  const { geometry, series } = query
+  const boxes: Box[] = []
+  for (const top of [y - LINE_PX - 6, y + 6, y - LINE_PX / 2]) {
+    for (const left of [x + 6, x - width - 6, x - width / 2]) boxes.push({ left, top, width, height: LINE_PX })
+  }
+  let best = boxes[0]!
+  let least = Infinity
+  for (const box of boxes) {
+    const outside =
+      box.left < geometry.left ||
+      box.left + width > geometry.right ||
+      box.top < geometry.top ||
+      box.top + LINE_PX > geometry.bottom
+    const cost =
+      (outside ? 1e6 : 0) +
+      taken.filter((one) => overlaps(one, box)).length * 1e4 +
+      covered(series, geometry, box) +
+      (query.evaluations ? covered(query.evaluations, geometry, box) * 8 : 0)
+    if (cost < least) {
+      least = cost
+      best = box
+    }
+  }
+  return best
+}
