@@ -17,6 +17,7 @@ from hypothesis.extra import numpy as hnp
 from stepline import kernels
 from stepline.kernels import compiled, plain
 from stepline.kernels.halves import LONG_SCAN, LONG_SMOOTHING, both
+from stepline.kernels.levels import levels
 
 AT_EASE = settings(deadline=None)
 FORMS = pytest.mark.parametrize("form", [plain, compiled], ids=["plain", "compiled"])
@@ -313,3 +314,20 @@ def test_before_they_are_prepared_the_kernels_answer_without_numba():
     """
     ended = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0, ended.stderr
+
+
+@AT_EASE
+@given(values=arrays(st.floats(-1e6, 1e6) | st.sampled_from([np.nan, np.inf])), seed=st.integers(0, 2**32))
+def test_each_level_says_of_its_cells_what_the_points_say(values, seed):
+    rng = np.random.default_rng(seed)
+    sequence = np.cumsum(rng.integers(1, 4, len(values)))
+    line = np.sort(rng.integers(0, 3, len(values)))
+    built = list(levels(values, sequence, line, lowest=2, highest=9))
+    assert [level.shift for level in built] == ([] if len(values) == 0 else list(range(2, 10)))
+    for level in built:
+        cell = np.unique(np.column_stack([line, sequence >> level.shift]), axis=0, return_index=True)
+        assert np.column_stack([level.line, level.bucket]).tolist() == cell[0].tolist()
+        for got, wanted in zip(level.extremes, slow_extremes(values, cell[1]), strict=True):
+            assert got.tolist() == wanted.tolist()
+        finite = np.where(np.isfinite(values), values, 0)
+        np.testing.assert_allclose(level.total, np.add.reduceat(finite, cell[1]), atol=1e-6)
