@@ -161,8 +161,9 @@ def test_a_damaged_line_is_counted_and_passed_over(line: bytes) -> None:
 
 def test_what_other_writers_write_is_read() -> None:
     (record,) = entries(
-        b'\n  \r\n{"kind": "step", "time": 1, "step": 10.0, "epoch": "NaN", "new": {"in": 1.7}, "metrics": {"loss": NaN, '
-        b'"big": 1e999, "int": 3, "true": true, "none": null, "list": [1, 2], "text": "Infinity", "huge": 1'
+        b'\n  \r\n{"kind": "step", "time": 1, "step": 10.0, "epoch": "NaN", "new": {"in": 1.7}, '
+        b'"metrics": {"loss": NaN, "big": 1e999, "int": 3, "true": true, "none": null, "list": [1, 2], '
+        b'"text": "Infinity", "huge": 1'
         + b"0" * 400
         + b', "half": "\\ud83d", "whole": "\\ud83d\\ude00"}, "message": 5, "details": []}\r\n'
     )

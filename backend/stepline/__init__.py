@@ -17,7 +17,7 @@ __all__ = ["SteplineCallback", "__version__", "load", "record"]
 if TYPE_CHECKING:
     from stepline.callback import SteplineCallback
     from stepline.reading import load
-    from stepline.run import record
+    from stepline.recorder import record
 
 
 def __getattr__(name: str) -> object:
@@ -35,5 +35,5 @@ def __dir__() -> list[str]:
 _PLACES = {
     "SteplineCallback": "stepline.callback",
     "load": "stepline.reading",
-    "record": "stepline.run",
+    "record": "stepline.recorder",
 }

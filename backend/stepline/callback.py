@@ -5,7 +5,7 @@ prediction_step for each batch evaluated, log (evaluation) and evaluate with the
 and never changed; the step is the state's, for they have none; a loss is the mean since the log before. There is no
 event for an exception: stepline.train_call and stepline.endings see those.
 
-A hook that raises would end the training, so none does: see stepline.recorder for what becomes of a failure. Only rank
+A hook that raises would end the training, so none does: see stepline.run_journal for what becomes of a failure. Only rank
 zero writes. This is the only module beside the demo that imports transformers.
 """
 
@@ -22,7 +22,7 @@ from transformers.trainer_callback import TrainerCallback
 
 from stepline.endings import Ending, ending_of
 from stepline.home import Home
-from stepline.recorder import failure_text, say, strict
+from stepline.run_journal import failure_text, say, strict
 from stepline.task_identity import task_of_folder, task_of_key
 from stepline.train_call import Follower, follow_train
 from stepline.training_run import TrainingRun

@@ -2,8 +2,8 @@
 
 A line goes out in one `write` before `append` returns. What cannot be written waits in memory, at most 8 MiB, and goes
 out before the next line: a disk that was full for a while loses nothing. A write that came out short is continued where
-it stopped, which is sound because nobody else appends here; after an error, where nobody knows how much was written,
-the next line begins with a newline, so that at most one torn line is left.
+it stopped, which is sound because nobody else appends here. Where a whole line failed, the next begins with a newline:
+a file system that wrote some of it nevertheless leaves one torn line, and not two lines in one.
 
 A file that is removed while it is written can still be read through its open descriptor, so `check` puts all of it
 back. Standard library only. Not thread-safe; the recorder holds a lock.
@@ -30,6 +30,7 @@ class JournalFile:
         self._fd: int | None = None
         self._identity = (0, 0)
         self._waiting = bytearray()
+        self._inside_line = False
         self._next_open = 0.0
 
     def append(self, line: bytes) -> None:
@@ -43,6 +44,7 @@ class JournalFile:
                 raise
             if written == len(line):
                 return
+            self._inside_line = True
             self._waiting += line[written:]
         else:
             self._keep(line)
@@ -55,11 +57,13 @@ class JournalFile:
         fd = self._fd
         while self._waiting and fd is not None:
             try:
-                del self._waiting[: os.write(fd, self._waiting)]
+                written = os.write(fd, self._waiting)
             except OSError:
-                if not self._waiting.startswith(b"\n"):
+                if not self._inside_line and not self._waiting.startswith(b"\n"):
                     self._waiting[:0] = b"\n"
                 raise
+            self._inside_line = not self._waiting[:written].endswith(b"\n")
+            del self._waiting[:written]
 
     def check(self) -> bool:
         """Put the file back where it was removed or replaced; True where that was needed. Raises OSError."""

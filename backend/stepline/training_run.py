@@ -19,7 +19,7 @@ from stepline.commands import LOOK_EVERY_SECS, Command, CommandFile
 from stepline.endings import Ending
 from stepline.home import Home
 from stepline.journal import Update
-from stepline.recorder import Recorder, new_header, size_bytes
+from stepline.run_journal import Recorder, new_header, size_bytes
 from stepline.speed import TrainingClock
 from stepline.surroundings import surroundings
 from stepline.task_identity import TaskIdentity, read_side_car, write_side_car

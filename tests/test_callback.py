@@ -1,0 +1,454 @@
+"""The callback in real trainings: transformers' own Trainer, small, on the CPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="needs torch and transformers: pip install stepline[hf]")
+pytest.importorskip("transformers", reason="needs torch and transformers: pip install stepline[hf]")
+
+import torch
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
+
+from stepline import SteplineCallback
+from stepline.home import Home
+from stepline.journal import Update
+from tests import trainings
+from tests.journals import Journal, only_journal, read_journals
+from tests.trainings import At, build, fail, windows
+
+EVALUATING = {"eval_strategy": "steps", "eval_steps": 10}
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def logged(trainer: Trainer, kind: str) -> list[dict[str, Any]]:
+    """The trainer's own rows of one kind, as its log_history has them."""
+    rows = [dict(row) for row in trainer.state.log_history]
+    if kind == "evaluation":
+        return [row for row in rows if any(name.startswith("eval_") for name in row)]
+    return [row for row in rows if "loss" in row]
+
+
+def recorded(journal: Journal, kind: str) -> list[dict[str, Any]]:
+    """Our rows in the same form, without what we add."""
+    added = {"samples_per_second", "tokens_per_second"}
+    return [
+        {name: value for name, value in record.metrics.items() if name not in added}
+        | {"step": record.step, "epoch": record.epoch}
+        for record in journal.of(kind)
+    ]
+
+
+def request(home: Home, run_id: str, *lines: dict[str, Any] | str) -> None:
+    with (home.journals / f"{run_id}.commands.jsonl").open("a") as file:
+        for line in lines:
+            file.write((line if isinstance(line, str) else json.dumps(line)) + "\n")
+
+
+def request_at(step: int, home: Home, *lines: dict[str, Any] | str) -> At:
+    """A person who asks for something at a step; the run looks again 300 ms later."""
+
+    def act(*_: Any) -> None:
+        (journal,) = home.journals.glob("*.jsonl")
+        request(home, journal.name.removesuffix(".jsonl"), *lines)
+
+    return At(step, act)
+
+
+class Slow(TrainerCallback):
+    """Makes each step take so long that requests are seen within a few of them."""
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        import time
+
+        time.sleep(0.02)
+
+
+def test_a_plain_training_is_recorded_as_the_trainer_logs_it(home: Home, output: Path) -> None:
+    trainer = build(
+        output,
+        home.path,
+        logging_steps=5,
+        **EVALUATING,
+        eval_dataset={"near": windows(6), "far": windows(9)},
+        save_strategy="steps",
+        save_steps=20,
+        include_num_input_tokens_seen=True,
+    )
+    result = trainer.train()
+    journal = only_journal(home.path)
+    assert journal.header.task_name == "out"
+    assert journal.header.task_key == str(output)
+    assert journal.header.total_steps == 40
+    assert journal.header.settings["learning_rate"] == 3e-3
+    assert journal.header.settings["total_train_batch_size"] == 4
+    assert journal.header.settings["model.n_embd"] == 32
+    assert journal.header.settings["model.parameters"] == trainer.model.num_parameters()
+
+    assert journal.records[0].kind == "train_start"
+    assert journal.records[0].step == 0
+    assert recorded(journal, "step") == logged(trainer, "step")
+    assert recorded(journal, "evaluation") == logged(trainer, "evaluation")
+    assert len(journal.of("evaluation")) == 8
+    assert journal.status == "completed"
+    assert journal.end.step == 40
+    assert journal.end.metrics["train_loss"] == result.metrics["train_loss"]
+    assert journal.end.metrics["train_runtime"] == result.metrics["train_runtime"]
+
+    assert [record.step for record in journal.of("checkpoint")] == [20, 40]
+    for record in journal.of("checkpoint"):
+        folder = Path(record.details["path"])
+        assert folder == output / f"checkpoint-{record.step}"
+        files = [file for file in folder.iterdir() if file.name != "stepline.json"]
+        assert record.details["bytes"] == sum(file.stat().st_size for file in files)
+        assert record.details["secs"] > 0
+    for folder in (output, output / "checkpoint-20"):
+        side_car = json.loads((folder / "stepline.json").read_text("utf-8"))
+        assert side_car["task"]["id"] == journal.header.task_id
+        assert side_car["run"] == journal.header.run_id
+    assert side_car["step"] == 20
+
+    (update,) = [entry for entry in journal.entries if isinstance(entry, Update)]
+    assert update.settings is not None
+    assert update.settings["versions.torch"] == torch.__version__
+
+
+def test_speed_is_over_the_time_spent_training(home: Home, output: Path) -> None:
+    class SlowEvaluation(Trainer):
+        def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+            time.sleep(0.5)
+            return super().evaluate(*args, **kwargs)
+
+        def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+            time.sleep(0.5)
+            super()._save_checkpoint(*args, **kwargs)
+
+    import time
+
+    build(
+        output,
+        home.path,
+        trainer_class=SlowEvaluation,
+        callbacks=(Slow(),),
+        max_steps=16,
+        logging_steps=2,
+        include_num_input_tokens_seen=True,
+        eval_strategy="steps",
+        eval_steps=4,
+        eval_dataset=windows(4),
+        save_strategy="steps",
+        save_steps=8,
+    ).train()
+    rows = [record.metrics for record in only_journal(home.path).of("step")]
+    speeds = sorted(float(row["samples_per_second"]) for row in rows)
+    # 4 samples a step that takes 20 ms and what training takes; with an evaluation's 500 ms in it, 16 at most.
+    assert all(16 < speed < 200 for speed in speeds[1:]), speeds
+    for row in rows:
+        assert float(row["tokens_per_second"]) == pytest.approx(float(row["samples_per_second"]) * trainings.WINDOW)
+
+
+def test_restarted_in_the_same_folder_is_the_next_run_of_the_task(home: Home, output: Path) -> None:
+    def stop(args: Any, state: Any, control: Any) -> None:
+        control.should_training_stop = True
+
+    build(output, home.path, callbacks=(At(30, stop),)).train()
+    build(output, home.path, learning_rate=1e-3).train()
+    first, second = read_journals(home.path)
+    assert first.header.task_id == second.header.task_id
+    assert (first.steps, second.steps) == ([10, 20, 30], [10, 20, 30, 40])
+    assert (first.status, second.status) == ("stopped", "completed")
+    assert first.end.message == "The training ended at step 30 of 40"
+    assert second.header.settings["learning_rate"] == 1e-3
+    assert "resumed_from_step" not in second.records[0].details
+
+
+def test_a_moved_folder_goes_on_as_its_task_and_a_key_names_one(home: Home, output: Path) -> None:
+    build(output, home.path, max_steps=10).train()
+    moved = output.rename(output.with_name("moved"))
+    build(moved, home.path, max_steps=10).train()
+    recorder = SteplineCallback(task="pilot", name="Pilot", home=home)
+    build(moved, home.path, max_steps=10, recorder=recorder).train()
+    build(output, home.path, max_steps=10, recorder=SteplineCallback(task="pilot", home=str(home.path))).train()
+    one, other, keyed, again = (journal.header for journal in read_journals(home.path))
+    assert one.task_id == other.task_id
+    assert other.task_name == "moved"
+    assert keyed.task_id == again.task_id != one.task_id
+    assert (keyed.task_name, again.task_name, again.task_key) == ("Pilot", "pilot", "pilot")
+
+
+def test_a_resumed_run_begins_at_its_checkpoint(home: Home, output: Path) -> None:
+    saving = {"save_strategy": "steps", "save_steps": 20}
+    build(output, home.path, **saving).train()
+    build(output, home.path, **saving, max_steps=60).train(resume_from_checkpoint=str(output / "checkpoint-20"))
+    journal = read_journals(home.path)[1]
+    begin = journal.records[0]
+    assert (begin.step, begin.details["resumed_from_step"]) == (20, 20)
+    assert "backfilled" not in begin.details
+    assert journal.steps == [30, 40, 50, 60]
+
+
+def test_history_from_before_stepline_is_filled_in_once(home: Home, output: Path) -> None:
+    saving = {"save_strategy": "steps", "save_steps": 20, **EVALUATING, "eval_dataset": windows(4)}
+    before = build(output, home.path, recorder=None, **saving)
+    before.train()
+    assert not list(home.journals.iterdir())
+    resumed, again = (build(output, home.path, **saving, max_steps=60) for _ in range(2))
+    for trainer in (resumed, again):
+        trainer.train(resume_from_checkpoint=str(output / "checkpoint-40"))
+    first, second = read_journals(home.path)
+    assert first.steps == [10, 20, 30, 40, 50, 60]
+    assert recorded(first, "step") == logged(resumed, "step")
+    assert recorded(first, "evaluation") == logged(resumed, "evaluation")
+    assert [record.step for record in first.records if record.details.get("backfilled") is True] == [
+        *(10, 10, 20, 20, 30, 30, 40, 40)
+    ]
+    assert first.records[0].details["backfilled"] == 8
+    assert second.steps == [50, 60]
+
+
+def test_an_exception_that_the_caller_catches_ends_the_run(home: Home, output: Path) -> None:
+    trainer = build(output, home.path, callbacks=(At(25, fail),))
+    with pytest.raises(ValueError, match="hole"):
+        trainer.train()
+    journal = only_journal(home.path)
+    assert (journal.status, journal.end.step) == ("failed", 25)
+    assert journal.end.message == "ValueError: the data has a hole"
+    assert "in fail" in journal.end.details["error"]["traceback"]
+
+
+def test_an_exception_ends_the_run_of_a_callback_that_was_added_later(home: Home, output: Path) -> None:
+    trainer = build(output, home.path, recorder=None, callbacks=(At(25, fail),))
+    trainer.add_callback(SteplineCallback(home=home))
+    with pytest.raises(ValueError, match="hole"):
+        trainer.train()
+    assert only_journal(home.path).status == "failed"
+
+
+def test_ctrl_c_stops(home: Home, output: Path) -> None:
+    trainer = build(output, home.path, callbacks=(At(15, lambda *_: signal.raise_signal(signal.SIGINT)),))
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train()
+    journal = only_journal(home.path)
+    assert (journal.status, journal.end.message) == ("stopped", "Interrupted (Ctrl-C)")
+    assert journal.steps == [10]
+
+
+def test_a_second_training_in_one_process_is_the_next_run(home: Home, output: Path) -> None:
+    trainer = build(output, home.path)
+    trainer.train()
+    trainer.train()
+    first, second = read_journals(home.path)
+    assert first.header.task_id == second.header.task_id
+    assert first.steps == second.steps == [10, 20, 30, 40]
+    assert first.status == second.status == "completed"
+
+
+def test_a_smaller_batch_after_an_out_of_memory_is_the_next_run(home: Home, output: Path) -> None:
+    class Tight(Trainer):
+        def training_step(self, *args: Any, **kwargs: Any) -> Any:
+            if self._train_batch_size > 2 and self.state.global_step >= 11:
+                raise RuntimeError("CUDA out of memory.")
+            return super().training_step(*args, **kwargs)
+
+    build(output, home.path, trainer_class=Tight, auto_find_batch_size=True, max_steps=20).train()
+    first, *_, last = read_journals(home.path)
+    assert (first.status, first.steps) == ("failed", [10])
+    assert first.end.message.startswith("Out of memory")  # type: ignore[union-attr]
+    assert (last.status, last.steps) == ("completed", [10, 20])
+    assert last.header.settings["total_train_batch_size"] <= 2
+
+
+def test_early_stopping_is_named(home: Home, output: Path) -> None:
+    build(
+        output,
+        home.path,
+        callbacks=(EarlyStoppingCallback(early_stopping_patience=2, early_stopping_threshold=100.0),),
+        **EVALUATING,
+        eval_dataset=windows(4),
+        save_strategy="steps",
+        save_steps=10,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_loss",
+    ).train()
+    journal = only_journal(home.path)
+    assert (journal.status, journal.end.step) == ("stopped", 30)
+    assert journal.end.message == "Early stopping: eval_loss did not improve in 2 evaluations"
+
+
+def test_evaluations_beside_the_training_are_recorded_once(home: Home, output: Path) -> None:
+    class Curious(TrainerCallback):
+        trainer: Trainer
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step == 15:
+                self.trainer.evaluate(metric_key_prefix="probe")
+                self.trainer.predict(windows(3))
+                self.trainer.log({"remark": "halfway", "custom": 3})  # type: ignore[dict-item]
+
+    curious = Curious()
+    trainer = curious.trainer = build(output, home.path, callbacks=(curious,), eval_dataset=windows(4))
+    trainer.evaluate()
+    trainer.train()
+    trainer.evaluate()
+    journal = only_journal(home.path)
+    (probe,) = journal.of("evaluation")
+    assert probe.step == 15
+    assert "probe_loss" in probe.metrics
+    assert journal.steps == [10, 15, 20, 30, 40]
+    assert journal.of("step")[1].metrics == {"remark": "halfway", "custom": 3.0}
+
+
+def test_figures_that_a_trainer_adds_to_an_evaluations_log_are_in_its_record(home: Home, output: Path) -> None:
+    class Adds(Trainer):
+        def log(self, logs: dict[str, Any], start_time: float | None = None) -> None:
+            more = {"eval_entropy": torch.tensor(0.5)} if "eval_loss" in logs else {"entropy": 0.25}
+            super().log({**logs, **more}, start_time)
+
+    build(output, home.path, trainer_class=Adds, max_steps=10, **EVALUATING, eval_dataset=windows(4)).train()
+    journal = only_journal(home.path)
+    (evaluation,) = journal.of("evaluation")
+    assert evaluation.metrics["eval_entropy"] == 0.5
+    assert evaluation.metrics["eval_loss"] > 0  # type: ignore[operator]
+    assert journal.of("step")[0].metrics["entropy"] == 0.25
+
+
+def test_a_request_to_stop_is_obeyed_once_and_named(home: Home, output: Path) -> None:
+    stop = {"id": "a1", "command": "stop", "time": 1.0}
+    build(output, home.path, callbacks=(request_at(30, home, stop, stop), Slow()), max_steps=1203).train()
+    journal = only_journal(home.path)
+    assert journal.status == "stopped"
+    (answer,) = journal.of("message")
+    assert answer.details == {"command": "a1", "request": "stop", "applied_step": answer.step}
+    assert answer.step is not None
+    assert 30 <= answer.step < 100
+    assert answer.message == journal.end.message == f"Stopped by request at step {answer.step:,}"
+    assert journal.end.step == answer.step
+    assert not list(home.journals.glob("*.commands.jsonl"))
+
+
+def test_requests_to_save_evaluate_and_log(home: Home, output: Path) -> None:
+    ask = request_at(
+        3,
+        home,
+        {"id": "a", "command": "save"},
+        {"id": "b", "command": "evaluate"},
+        "not json",
+        {"id": "c", "command": "dance"},
+        {"id": "d", "command": "log"},
+    )
+    options = {"logging_steps": 1000, "max_steps": 60, "eval_dataset": windows(4)}
+    build(output, home.path, callbacks=(ask, Slow()), **options).train()
+    journal = only_journal(home.path)
+    answers = journal.of("message")
+    assert [(answer.details["command"], answer.details["applied_step"]) for answer in answers] == [
+        (command, answers[0].step) for command in "abd"
+    ]
+    step = answers[0].step
+    assert journal.steps == [step]
+    assert [record.step for record in journal.of("evaluation")] == [step]
+    assert [record.step for record in journal.of("checkpoint")] == [step]
+    assert journal.records[0].details["controls"] == ["stop", "save", "evaluate", "log"]
+    assert journal.status == "completed"
+
+
+def test_evaluating_without_an_evaluation_set_is_refused(home: Home, output: Path) -> None:
+    ask = request_at(3, home, {"id": "a", "command": "evaluate"})
+    build(output, home.path, callbacks=(ask, Slow()), max_steps=40).train()
+    journal = only_journal(home.path)
+    assert journal.records[0].details["controls"] == ["stop", "save", "log"]
+    (answer,) = journal.of("message")
+    assert answer.details["refused"] == "there is no evaluation set"
+    assert journal.status == "completed"
+
+
+def test_a_request_to_another_run_does_nothing(home: Home, output: Path) -> None:
+    request(home, "20200101-000000-00000000", {"id": "a", "command": "stop"})
+    build(output, home.path).train()
+    assert read_journals(home.path)[-1].status == "completed"
+
+
+def test_the_training_is_the_same_without_us_and_when_we_fail(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    monkeypatch.setenv("STEPLINE_STRICT", "")
+    blocked = tmp_path / "blocked"
+    blocked.write_text("")
+    trainers = []
+    for output, options in (("a", {"recorder": None}), ("b", {}), ("c", {"home": blocked})):
+        trainer = build(tmp_path / output, **{"home": tmp_path / "home", **options})  # type: ignore[arg-type]
+        trainer.train()
+        trainers.append(trainer)
+    losses = [[row["loss"] for row in logged(trainer, "step")] for trainer in trainers]
+    assert losses[0] == losses[1] == losses[2]
+    assert only_journal(tmp_path / "home").steps == [10, 20, 30, 40]
+    told = [line for line in capsys.readouterr().err.splitlines() if "Stepline" in line]
+    assert len(told) == 1
+    assert "this run is not recorded" in told[0]
+
+
+def test_data_loader_workers_do_not_write(home: Home, output: Path) -> None:
+    build(output, home.path, max_steps=10, dataloader_num_workers=2).train()
+    journal = only_journal(home.path)
+    assert (journal.steps, journal.status) == ([10], "completed")
+
+
+def test_other_ranks_write_nothing(home: Home, output: Path) -> None:
+    class OtherRank(Trainer):
+        def is_world_process_zero(self) -> bool:
+            return False
+
+        def _init_training_state(self, *args: Any, **kwargs: Any) -> Any:
+            begun = super()._init_training_state(*args, **kwargs)
+            self.state.is_world_process_zero = False
+            return begun
+
+    build(output, home.path, trainer_class=OtherRank, max_steps=10).train()
+    assert not list(home.journals.iterdir())
+
+
+def test_a_trainer_with_our_callback_may_be_pickled(home: Home, output: Path) -> None:
+    recorder = SteplineCallback(task="pilot", home=home)
+    build(output, home.path, max_steps=10, recorder=recorder).train()
+    copy = pickle.loads(pickle.dumps(recorder))
+    build(output, home.path, max_steps=10, recorder=copy).train()
+    first, second = read_journals(home.path)
+    assert first.header.task_id == second.header.task_id
+
+
+def test_an_uncaught_exception_and_kill_9_in_processes_of_their_own(tmp_path: Path) -> None:
+    def start(scene: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "tests.trainings", scene, str(tmp_path / scene)]
+        return subprocess.Popen(
+            command,
+            cwd=Path(__file__).parent.parent,
+            env=os.environ | {"STEPLINE_STRICT": ""},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    with start("uncaught") as uncaught, start("endless") as endless:
+        assert endless.stdout is not None
+        for line in endless.stdout:
+            if line.startswith("there"):
+                break
+        endless.kill()
+        _, errors = uncaught.communicate(timeout=120)
+    assert "ValueError: the data has a hole" in errors
+    assert "Stepline" not in errors
+    failed = only_journal(tmp_path / "uncaught" / "home")
+    assert (failed.status, failed.end.message, failed.steps) == ("failed", "ValueError: the data has a hole", [10, 20])
+    killed = only_journal(tmp_path / "endless" / "home")
+    assert killed.steps[:11] == list(range(1, 12))
+    assert not killed.of("train_end")

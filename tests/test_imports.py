@@ -1,0 +1,61 @@
+"""What `import stepline` must not load into a training."""
+
+from __future__ import annotations
+
+import pytest
+
+import stepline
+from tests.journals import run_python
+
+HEAVY = {
+    "accelerate",
+    "click",
+    "flask",
+    "flask_sock",
+    "msgspec",
+    "numba",
+    "numpy",
+    "pandas",
+    "peewee",
+    "psutil",
+    "rich",
+    "torch",
+    "transformers",
+    "webview",
+    "werkzeug",
+    "zstandard",
+}
+LOADED = "\nprint(*{name.partition('.')[0] for name in sys.modules})"
+
+
+def loaded_by(code: str) -> set[str]:
+    done = run_python(f"import sys\n{code}{LOADED}", strict=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_importing_stepline_loads_the_standard_library_alone() -> None:
+    loaded = loaded_by("import stepline")
+    assert "stepline" in loaded
+    assert not loaded & HEAVY
+
+
+def test_recording_a_loop_loads_the_standard_library_alone() -> None:
+    code = (
+        "import stepline, tempfile\n"
+        "with tempfile.TemporaryDirectory() as home, stepline.record('pilot', home=home) as run:\n"
+        "    run.log({'loss': float('nan')}, step=1)\n"
+    )
+    assert not loaded_by(code) & HEAVY
+
+
+@pytest.mark.parametrize("name", stepline.__all__)
+def test_each_public_name_is_there(name: str) -> None:
+    if name == "SteplineCallback":
+        pytest.importorskip("transformers")
+    assert getattr(stepline, name) is not None
+
+
+def test_a_name_that_is_not_there_is_said_so() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = stepline.nothing
