@@ -14,7 +14,7 @@ from typing import Any
 import websocket
 
 from stepline import facts
-from stepline.diagnosis import Diagnosis
+from stepline.findings import Findings
 from stepline.history import Decoded, decode
 from stepline.home import Home
 from stepline.journal import Header, Process, Record
@@ -73,13 +73,13 @@ class FrontDoor:
     interval_secs: float = 0.05
 
     def __post_init__(self) -> None:
-        self.diagnosis = Diagnosis(self.store)
+        self.findings = Findings(self.store)
         self.live = Live(
             Source(lambda: self.store, self.detail, lambda: self.is_writer), interval_secs=self.interval_secs
         )
 
     def detail(self, task_id: str) -> TaskDetail:
-        return facts.detail(self.store, task_id, diagnosis=self.diagnosis, journals=self.home.journals)
+        return facts.detail(self.store, task_id, findings=self.findings.of(task_id), journals=self.home.journals)
 
     def take_in(self, paths: Sequence[Path]) -> list[str]:
         self.taken += paths
@@ -206,4 +206,5 @@ def served(
     finally:
         door.live.stop()
         server.stop()
+        door.findings.stop()
         store.close()

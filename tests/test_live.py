@@ -80,6 +80,7 @@ def looking(home: Home, interval_secs: float = 0.02) -> Iterator[tuple[FrontDoor
         door.live.stop()
         while Listening.threads:
             Listening.threads.pop().join()
+        door.findings.stop()
         store.close()
 
 
@@ -221,7 +222,7 @@ def test_a_cursor_that_is_not_known_is_one_that_fell_behind(live, cursor):
 
 
 def test_a_task_that_is_not_there_is_trouble_and_no_end(live):
-    door, store = live
+    door, _ = live
     client = Listening(door.live.join())
     client.client.subscribe(ask("none", 0, "loss"))
     client.wait(lambda: client.of("trouble"))

@@ -15,13 +15,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
 from urllib.parse import urlsplit
 
 from stepline import facts, kernels
-from stepline.diagnosis import Diagnosis
-from stepline.diagnosis import Source as Examined
 from stepline.errors import Refused, SteplineError, StoreError, Unavailable, error_of
+from stepline.findings import Findings
 from stepline.home import Home
 from stepline.ingest import Ingest
 from stepline.live import Live, Source
@@ -53,7 +51,7 @@ class App:
         self._store: Store | None = None
         self._left_stores: list[Store] = []
         self._ingest: Ingest | None = None
-        self._diagnosis: Diagnosis | None = None
+        self._findings: Findings | None = None
         self._ending = threading.Event()
         self._watch: threading.Thread | None = None
         self.live = Live(Source(lambda: self.store, self.detail, lambda: self.is_writer))
@@ -90,7 +88,7 @@ class App:
                 self._write()
             else:
                 self._store = _open_beside(self.home)
-                self._diagnosis = _diagnosis(self._store)
+                self._findings = Findings(self._store)
                 self._watch = threading.Thread(target=self._wait_for_lock, name="stepline-take-over", daemon=True)
             self.live.start()
             self._server.start()
@@ -111,6 +109,8 @@ class App:
         all_ended = self._server.stop()
         if self._ingest is not None:
             self._ingest.stop()
+        if self._findings is not None:
+            self._findings.stop()
         # Closing a connection that another thread is reading from crashes the process, and a training may be in it.
         if all_ended:
             for store in (*self._left_stores, *([self._store] if self._store is not None else [])):
@@ -119,7 +119,8 @@ class App:
 
     def detail(self, task_id: str) -> TaskDetail:
         """All that is known of a task but its samples. Raises TaskNotFound."""
-        return facts.detail(self.store, task_id, diagnosis=self._diagnosis, journals=self.home.journals)
+        found = self._findings.of(task_id) if self._findings is not None else []
+        return facts.detail(self.store, task_id, findings=found, journals=self.home.journals)
 
     def take_in(self, paths: Sequence[Path] = ()) -> list[str]:
         """Take in all that lies in the home, and the journals at these paths; ids of the tasks that these belong to."""
@@ -145,7 +146,9 @@ class App:
         if self._store is not None:
             # Requests may be reading from it; it is closed at the end.
             self._left_stores.append(self._store)
-        self._store, self._diagnosis = store, _diagnosis(store)
+        if self._findings is not None:
+            self._findings.stop()
+        self._store, self._findings = store, Findings(store)
         ingest = Ingest(self.home, store)
         ingest.on_change = lambda tasks: self.live.nudge()
         ingest.start()
@@ -197,11 +200,6 @@ def take_in(home: Home, paths: Sequence[str | Path] = ()) -> Iterator[Store]:
         time.sleep(0.05)
     with contextlib.closing(_open_beside(home)) as store:
         yield store
-
-
-def _diagnosis(store: Store) -> Diagnosis:
-    # Its protocols ask for attributes that can be set; the store's rows are frozen, and it only reads them.
-    return Diagnosis(cast(Examined, store))
 
 
 def _take_in(ingest: Ingest, paths: Sequence[Path]) -> list[str]:

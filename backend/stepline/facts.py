@@ -1,34 +1,29 @@
 """What the store holds of a task, in the words of the wire: its line in the list, its detail, its log.
 
-Cheap by construction: a task's line is its row, and its detail reads rows of runs, metrics and checkpoints and at most
-RECENT records of one run, however long the history is.
+Cheap by construction: a task's line is its row, and its detail reads rows of runs, metrics and checkpoints and the
+newest records of one run, however long the history is.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-import re
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from stepline.changes import find_setting, positive_number, setting_changes
-from stepline.diagnosis import Diagnosis
+from stepline.changes import setting_changes
 from stepline.errors import SteplineError
 from stepline.history import DERIVED, derived_names
 from stepline.kernels import Floats
-from stepline.remaining import Mark, Schedule, remaining_secs
+from stepline.pace import logging_steps, newest_step, recent_marks, run_remaining
 from stepline.store import CheckpointRow, LogEntry, MetricRow, RunRow, Store, TaskRow
 from stepline.store.rows import ENDED, LIVE
 from stepline.wire import (
     Checkpoint,
     ErrorBody,
     Finding,
-    Kind,
     LogRow,
     Metric,
     NonFinite,
@@ -38,11 +33,9 @@ from stepline.wire import (
     TaskDetail,
 )
 
-RECENT = 160
-"""Records that the pace is taken from."""
+BEGINNING = 64
+"""Records in which a run's `train_start` stands, also where another run of its task writes at once."""
 COMMANDS = ("stop", "save", "evaluate", "log")
-TIMED: tuple[Kind, ...] = ("step", "evaluation", "checkpoint")
-_EVALUATION_SECS = re.compile(r"eval(_.+)?_runtime")
 
 
 def number(value: float) -> Number:
@@ -103,9 +96,7 @@ def log_row(entry: LogEntry) -> LogRow:
     }
 
 
-def detail(
-    store: Store, task_id: str, *, diagnosis: Diagnosis | None = None, journals: Path | None = None
-) -> TaskDetail:
+def detail(store: Store, task_id: str, *, findings: Sequence[Finding] = (), journals: Path | None = None) -> TaskDetail:
     """All that is known of a task but its samples. Raises TaskNotFound.
 
     `journals` is where the journals of runs lie that take commands; without it no run is said to take any.
@@ -116,18 +107,15 @@ def detail(
     runs = store.runs(task_id)
     metrics = store.metrics(task_id)
     checkpoints = store.checkpoints(task_id)
-    findings = diagnosis.findings(task_id) if diagnosis is not None else []
     line = task(row)
     current = _current(runs)
     span: tuple[float, float] | None = None
-    logging_steps: int | None = None
+    every: int | None = None
     if current is not None:
-        line["step"] = _step(current)
-        marks = _marks(store, current)
-        logging_steps = _logging_steps(current, marks)
-        if current.status in LIVE and current.total_steps:
-            schedule = _schedule(current, current.total_steps, marks, metrics, checkpoints)
-            span = remaining_secs(marks, _step(current) or 0, schedule)
+        marks = recent_marks(store, current)
+        line["step"] = newest_step(current)
+        every = logging_steps(current, marks)
+        span = run_remaining(current, marks, metrics, checkpoints)
     return {
         "task": line,
         "runs": [
@@ -136,10 +124,10 @@ def detail(
         ],
         "metrics": _metrics(metrics),
         "checkpoints": [_checkpoint(each) for each in checkpoints],
-        "findings": findings,
+        "findings": list(findings),
         "progress": _progress(line),
         "remaining_secs": span,
-        "logging_steps": logging_steps,
+        "logging_steps": every,
         "cursor": cursor,
     }
 
@@ -207,95 +195,11 @@ def _current(runs: Sequence[RunRow]) -> RunRow | None:
     return living[-1] if living else runs[-1] if runs else None
 
 
-def _step(run: RunRow) -> int | None:
-    """The newest step known: between two records, heartbeats tell."""
-    if run.heartbeat_step is None or run.status not in LIVE:
-        return run.last_step
-    if run.last_step is None or (run.heartbeat_time or 0) >= (run.updated or 0):
-        return max(run.heartbeat_step, run.last_step or 0)
-    return run.last_step
-
-
 def _progress(line: Task) -> float | None:
     step, total = line["step"], line["total_steps"]
     if step is None or not total:
         return None
     return min(1.0, max(0.0, step / total))
-
-
-def _marks(store: Store, run: RunRow) -> list[Mark]:
-    if run.first_sequence is None:
-        return []
-    newest = store.records(run.task_id, run.first_sequence, kinds=TIMED, limit=RECENT, newest_first=True)
-    return [
-        Mark(entry.kind, entry.step, entry.time, _secs(entry))
-        for entry in reversed(list(newest))
-        # What was filled in from before has the run's start as its time.
-        if entry.run_id == run.id and not entry.details.get("backfilled")
-    ]
-
-
-def _secs(entry: LogEntry) -> float | None:
-    if entry.kind == "checkpoint":
-        secs = entry.details.get("secs")
-        return float(secs) if isinstance(secs, int | float) else None
-    told = [value for name, value in entry.metrics.items() if _EVALUATION_SECS.fullmatch(name)]
-    numbers = [value for value in told if isinstance(value, float | int)]
-    return sum(numbers) if numbers else None
-
-
-def _schedule(
-    run: RunRow,
-    total: int,
-    marks: Sequence[Mark],
-    metrics: Sequence[MetricRow],
-    checkpoints: Sequence[CheckpointRow],
-) -> Schedule:
-    own = [each for each in checkpoints if each.run_number == run.number]
-    saves = [each.secs for each in checkpoints if each.secs is not None]
-    evaluations = [
-        float(row.last_value)
-        for row in metrics
-        if _EVALUATION_SECS.fullmatch(row.name) and isinstance(row.last_value, float | int)
-    ]
-    return Schedule(
-        total,
-        evaluation_steps=_every(run.settings, total, "eval", [m.step for m in marks if m.kind == "evaluation"]),
-        save_steps=_every(run.settings, total, "save", [each.step for each in own]),
-        evaluation_secs=sum(evaluations) if evaluations else None,
-        save_secs=saves[-1] if saves else None,
-    )
-
-
-def _every(settings: Mapping[str, Any], total: int, what: str, seen: Sequence[int | None]) -> float | None:
-    """Every how many steps a run evaluates ("eval") or saves ("save"): by its settings, else as it was seen to."""
-    strategy = find_setting(settings, f"{what}_strategy") or find_setting(settings, "evaluation_strategy")
-    if strategy == "no":
-        return None
-    if strategy == "steps":
-        steps = positive_number(settings, f"{what}_steps") or positive_number(settings, "logging_steps")
-        if steps is not None:
-            return _absolute(steps, total)
-    epochs = positive_number(settings, "num_train_epochs")
-    if strategy == "epoch" and epochs is not None and positive_number(settings, "max_steps") is None:
-        return total / epochs
-    steps_seen = sorted({step for step in seen if step is not None})
-    gaps = [later - earlier for earlier, later in itertools.pairwise(steps_seen)]
-    return float(min(gaps)) if gaps else None
-
-
-def _absolute(steps: float, total: int) -> float:
-    """The trainer takes numbers below 1 as a part of the whole."""
-    return float(math.ceil(steps * total)) if steps < 1 else steps
-
-
-def _logging_steps(run: RunRow, marks: Sequence[Mark]) -> int | None:
-    said = positive_number(run.settings, "logging_steps")
-    if said is not None and (said >= 1 or run.total_steps):
-        return int(_absolute(said, run.total_steps or 0))
-    steps = [mark.step for mark in marks if mark.kind == "step" and mark.step is not None]
-    gaps = sorted(later - earlier for earlier, later in itertools.pairwise(steps) if later > earlier)
-    return gaps[len(gaps) // 2] if gaps else None
 
 
 def _controls(store: Store, run: RunRow, journals: Path | None) -> list[str]:
@@ -304,7 +208,7 @@ def _controls(store: Store, run: RunRow, journals: Path | None) -> list[str]:
         return []
     if run.process.host != socket.gethostname() or not (journals / f"{run.id}.jsonl").exists():
         return []
-    begun = store.records(run.task_id, run.first_sequence, run.first_sequence + RECENT, kinds=["train_start"])
+    begun = store.records(run.task_id, run.first_sequence, run.first_sequence + BEGINNING, kinds=["train_start"])
     for entry in begun:
         offered = entry.details.get("controls")
         if entry.run_id == run.id and isinstance(offered, list):

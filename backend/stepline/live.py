@@ -92,19 +92,19 @@ class Live:
         self._nudged.set()
 
     def _watch(self) -> None:
-        version: int | None = None
+        known: tuple[int, bool] | None = None
         while True:
             with self.changed:
                 self.changed.wait_for(lambda: self._clients or self.stopped)
                 if self.stopped:
                     return
             try:
-                found: int | None = self.source.store().version()
+                found: tuple[int, bool] | None = (self.source.store().version(), self.source.is_writer())
             except SteplineError as error:
                 log.warning("The store could not be asked for its version: %s", error)
-                found = version
-            if found != version:
-                version = found
+                found = known
+            if found != known:
+                known = found
                 with self.changed:
                     self.revision += 1
                     self.changed.notify_all()

@@ -1,0 +1,118 @@
+"""The time of one run: its newest step, how often it logs, evaluates and saves, and so how long it still takes.
+
+Reads the run's newest records, at most RECENT, and the task's rows of metrics and checkpoints; never its history.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stepline.changes import find_setting, positive_number
+from stepline.remaining import Mark, Schedule, remaining_secs
+from stepline.store import CheckpointRow, LogEntry, MetricRow, RunRow, Store
+from stepline.store.rows import LIVE
+from stepline.wire import Kind
+
+RECENT = 160
+TIMED: tuple[Kind, ...] = ("step", "evaluation", "checkpoint")
+_EVALUATION_SECS = re.compile(r"eval(_.+)?_runtime")
+
+
+def newest_step(run: RunRow) -> int | None:
+    """The newest step known of a run: between two records, heartbeats tell."""
+    if run.heartbeat_step is None or run.status not in LIVE:
+        return run.last_step
+    if run.last_step is None or (run.heartbeat_time or 0) >= (run.updated or 0):
+        return max(run.heartbeat_step, run.last_step or 0)
+    return run.last_step
+
+
+def run_remaining(
+    run: RunRow, marks: Sequence[Mark], metrics: Sequence[MetricRow], checkpoints: Sequence[CheckpointRow]
+) -> tuple[float, float] | None:
+    """(least, most) seconds that a run still takes; None for one that ended, has no end, or is too young to say."""
+    if run.status not in LIVE or not run.total_steps:
+        return None
+    schedule = _schedule(run, run.total_steps, marks, metrics, checkpoints)
+    return remaining_secs(marks, newest_step(run) or 0, schedule)
+
+
+def recent_marks(store: Store, run: RunRow) -> list[Mark]:
+    """The run's newest records that tell of time, in its order."""
+    if run.first_sequence is None:
+        return []
+    newest = store.records(run.task_id, run.first_sequence, kinds=TIMED, limit=RECENT, newest_first=True)
+    return [
+        Mark(entry.kind, entry.step, entry.time, _secs(entry))
+        for entry in reversed(list(newest))
+        # What was filled in from before has the run's start as its time.
+        if entry.run_id == run.id and not entry.details.get("backfilled")
+    ]
+
+
+def _secs(entry: LogEntry) -> float | None:
+    if entry.kind == "checkpoint":
+        secs = entry.details.get("secs")
+        return float(secs) if isinstance(secs, int | float) else None
+    told = [value for name, value in entry.metrics.items() if _EVALUATION_SECS.fullmatch(name)]
+    numbers = [value for value in told if isinstance(value, float | int)]
+    return sum(numbers) if numbers else None
+
+
+def _schedule(
+    run: RunRow,
+    total: int,
+    marks: Sequence[Mark],
+    metrics: Sequence[MetricRow],
+    checkpoints: Sequence[CheckpointRow],
+) -> Schedule:
+    own = [each for each in checkpoints if each.run_number == run.number]
+    saves = [each.secs for each in checkpoints if each.secs is not None]
+    evaluations = [
+        float(row.last_value)
+        for row in metrics
+        if _EVALUATION_SECS.fullmatch(row.name) and isinstance(row.last_value, float | int)
+    ]
+    return Schedule(
+        total,
+        evaluation_steps=_every(run.settings, total, "eval", [m.step for m in marks if m.kind == "evaluation"]),
+        save_steps=_every(run.settings, total, "save", [each.step for each in own]),
+        evaluation_secs=sum(evaluations) if evaluations else None,
+        save_secs=saves[-1] if saves else None,
+    )
+
+
+def _every(settings: Mapping[str, Any], total: int, what: str, seen: Sequence[int | None]) -> float | None:
+    """Every how many steps a run evaluates ("eval") or saves ("save"): by its settings, else as it was seen to."""
+    strategy = find_setting(settings, f"{what}_strategy") or find_setting(settings, "evaluation_strategy")
+    if strategy == "no":
+        return None
+    if strategy == "steps":
+        steps = positive_number(settings, f"{what}_steps") or positive_number(settings, "logging_steps")
+        if steps is not None:
+            return _absolute(steps, total)
+    epochs = positive_number(settings, "num_train_epochs")
+    if strategy == "epoch" and epochs is not None and positive_number(settings, "max_steps") is None:
+        return total / epochs
+    steps_seen = sorted({step for step in seen if step is not None})
+    gaps = [later - earlier for earlier, later in itertools.pairwise(steps_seen)]
+    return float(min(gaps)) if gaps else None
+
+
+def _absolute(steps: float, total: int) -> float:
+    """The trainer takes numbers below 1 as a part of the whole."""
+    return float(math.ceil(steps * total)) if steps < 1 else steps
+
+
+def logging_steps(run: RunRow, marks: Sequence[Mark]) -> int | None:
+    """Every how many steps a run logs: by its settings, else as it was seen to."""
+    said = positive_number(run.settings, "logging_steps")
+    if said is not None and (said >= 1 or run.total_steps):
+        return int(_absolute(said, run.total_steps or 0))
+    steps = [mark.step for mark in marks if mark.kind == "step" and mark.step is not None]
+    gaps = sorted(later - earlier for earlier, later in itertools.pairwise(steps) if later > earlier)
+    return gaps[len(gaps) // 2] if gaps else None
