@@ -145,7 +145,7 @@ def test_the_sdist_installs_without_npm(tmp_path: Path) -> None:
 
     without_npm = {**os.environ, "PATH": str(tmp_path)}
     wheel = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path)]
-    subprocess.run([*wheel, str(sdist)], check=True, capture_output=True, env=without_npm)
+    subprocess.run([*wheel, str(sdist)], check=True, env=without_npm)
     (made,) = tmp_path.glob("stepline-*.whl")
     with zipfile.ZipFile(made) as archive:
         held = archive.namelist()
