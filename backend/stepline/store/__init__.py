@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stepline.store.levels import Levels
 from stepline.store.rows import CheckpointRow, Columns, LogEntry, MetricRow, RunRow, TaskRow
 from stepline.store.sources import SourceRow, SourceRun, Together
 from stepline.store.store import Store
@@ -9,6 +10,7 @@ from stepline.store.store import Store
 __all__ = [
     "CheckpointRow",
     "Columns",
+    "Levels",
     "LogEntry",
     "MetricRow",
     "RunRow",

@@ -1,8 +1,8 @@
 """The schema, as numbered steps from an empty database to the newest version.
 
 A migration never changes once it was released; the next change is the next number. All that are missing run in one
-transaction with the new version number, so a database has a whole version or the one before. An older program refuses a
-newer database; a reader never migrates.
+transaction with the new version number, so a database has a whole version or the one before. What was there before is
+kept beside it, as `stepline.db.<version>.bak`. An older program refuses a newer database; a reader never migrates.
 """
 
 from __future__ import annotations
@@ -67,7 +67,35 @@ def _sources(database: sqlite.Database) -> None:
     database.execute_sql("CREATE INDEX sources_head ON sources (head)")
 
 
-MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (_first, _sources)
+_BLOCKS = (
+    # Sequences below `packed` lie in blocks; `generation` counts the times that records were taken away.
+    "ALTER TABLE tasks ADD COLUMN packed INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE tasks ADD COLUMN generation INTEGER NOT NULL DEFAULT 0",
+    # The long columns come last: what stands before them is read without them.
+    """CREATE TABLE blocks (
+        id INTEGER NOT NULL PRIMARY KEY, task_id INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+        count INTEGER NOT NULL, bytes INTEGER NOT NULL, kinds TEXT NOT NULL, runs TEXT NOT NULL,
+        metric_sets TEXT NOT NULL, kind BLOB NOT NULL, run BLOB NOT NULL, metric_set BLOB NOT NULL, sequence BLOB,
+        step BLOB NOT NULL, epoch BLOB NOT NULL, time BLOB NOT NULL, notes BLOB)""",
+    "CREATE UNIQUE INDEX blocks_first ON blocks (task_id, first)",
+    """CREATE TABLE block_series (
+        id INTEGER NOT NULL PRIMARY KEY, block_id INTEGER NOT NULL, name TEXT NOT NULL, count INTEGER NOT NULL,
+        levels BLOB NOT NULL, value BLOB NOT NULL)""",
+    "CREATE UNIQUE INDEX block_series_name ON block_series (block_id, name)",
+    """CREATE TABLE levels (
+        id INTEGER NOT NULL PRIMARY KEY, task_id INTEGER NOT NULL, name TEXT NOT NULL, first INTEGER NOT NULL,
+        data BLOB NOT NULL)""",
+    "CREATE UNIQUE INDEX levels_first ON levels (task_id, name, first)",
+)
+
+
+def _blocks(database: sqlite.Database) -> None:
+    """Older records in columns."""
+    for statement in _BLOCKS:
+        database.execute_sql(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (_first, _sources, _blocks)
 VERSION = len(MIGRATIONS)
 
 
@@ -75,6 +103,8 @@ def migrate(database: sqlite.Database, version: int) -> None:
     """Bring a database of `version` (0: empty) to VERSION."""
     if version >= VERSION:
         return
+    if version:
+        sqlite.back_up(database, database.path.with_name(f"{database.path.name}.{version}.bak"))
     with sqlite.writing(database):
         for migration in MIGRATIONS[version:]:
             migration(database)

@@ -67,6 +67,8 @@ class TaskModel(_Table):
     best_loss = NumberField(null=True)
     best_evaluation = NumberField(null=True)
     changed = IntegerField(index=True)
+    packed = IntegerField()
+    generation = IntegerField()
 
     class Meta:
         table_name = "tasks"
@@ -130,6 +132,52 @@ class TrainingLogModel(_Table):
     class Meta:
         table_name = "training_logs"
         primary_key = CompositeKey("task_id", "sequence")
+
+
+class BlockModel(_Table):
+    id = AutoField()
+    task_id = IntegerField()
+    first = IntegerField()
+    last = IntegerField()
+    count = IntegerField()
+    bytes = IntegerField()
+    kinds = JSONText()
+    runs = JSONText()
+    metric_sets = JSONText()
+    kind = BlobField()
+    run = BlobField()
+    metric_set = BlobField()
+    sequence = BlobField(null=True)
+    step = BlobField()
+    epoch = BlobField()
+    time = BlobField()
+    notes = BlobField(null=True)
+
+    class Meta:
+        table_name = "blocks"
+
+
+class BlockSeriesModel(_Table):
+    id = AutoField()
+    block_id = IntegerField()
+    name = TextField()
+    count = IntegerField()
+    levels = BlobField()
+    value = BlobField()
+
+    class Meta:
+        table_name = "block_series"
+
+
+class LevelsModel(_Table):
+    id = AutoField()
+    task_id = IntegerField()
+    name = TextField()
+    first = IntegerField()
+    data = BlobField()
+
+    class Meta:
+        table_name = "levels"
 
 
 class SeriesModel(_Table):
@@ -197,6 +245,9 @@ MODELS: tuple[type[Model], ...] = (
     RunModel,
     MetricSetModel,
     TrainingLogModel,
+    BlockModel,
+    BlockSeriesModel,
+    LevelsModel,
     SeriesModel,
     CheckpointModel,
     SettingModel,

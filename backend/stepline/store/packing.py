@@ -27,7 +27,7 @@ ROW_BYTES = 40
 
 Row = tuple[Any, ...]
 
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+compact_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @lru_cache(maxsize=4096)
@@ -108,6 +108,20 @@ class Batch:
         return found
 
 
+def sorted_out(entries: Sequence[Entry], first: int) -> Batch:
+    """A run's entries without rows: for those that become columns."""
+    batch = Batch(first)
+    records = batch.records
+    for entry in entries:
+        if isinstance(entry, (Heartbeat, Update)):
+            batch.learned.append(entry)
+            continue
+        if entry.kind != "step":
+            batch.marks.append((first + len(records), entry))
+        records.append(entry)
+    return batch
+
+
 def pack(
     entries: Sequence[Entry],
     task_id: int,
@@ -133,7 +147,8 @@ def pack(
             try:
                 blob = group.pack(*metrics.values()) if group else packer(len(names)).pack(*metrics.values())
             except struct.error:
-                names, blob, texts = _split(metrics)
+                names, numbers, texts = split_metrics(metrics)
+                blob = packer(len(names)).pack(*numbers) if names else None
                 group = groups.get(names)
                 batch._texts.append((sequence, record))
                 batch.bytes += len(texts)
@@ -142,7 +157,7 @@ def pack(
                     group = groups[names] = _Group(set_id(names), packer(len(names)).pack)
                 number = group.set_id
         if record.details:
-            details = _json(record.details)
+            details = compact_json(record.details)
             batch.bytes += len(details)
         full = bool(texts or details or record.message is not None)
         if full is not rows_full:
@@ -163,12 +178,12 @@ def pack(
     return batch
 
 
-def _split(metrics: dict[str, float | str]) -> tuple[tuple[str, ...], bytes | None, str]:
-    """(names of the numbers, their blob, JSON of the texts) where there are texts among the metrics."""
+def split_metrics(metrics: dict[str, float | str]) -> tuple[tuple[str, ...], tuple[float, ...], str]:
+    """(names of the numbers, the numbers, JSON of the texts) where there are texts among the metrics."""
     numbers = {name: float(value) for name, value in metrics.items() if not isinstance(value, str)}
     texts = {name: value for name, value in metrics.items() if isinstance(value, str)}
-    return tuple(numbers), packer(len(numbers)).pack(*numbers.values()) if numbers else None, _json(texts)
+    return tuple(numbers), tuple(numbers.values()), compact_json(texts)
 
 
 def names_text(names: Iterable[str]) -> str:
-    return _json(list(names))
+    return compact_json(list(names))

@@ -6,19 +6,17 @@ transaction. A killed or cancelled import leaves nothing, and a reader sees the 
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stepline.journal import Header
-from stepline.store import reading, sqlite, statements, writing
+from stepline.store import blocks, reading, sqlite, statements, writing
+from stepline.store.content import Names
 from stepline.store.models import CheckpointModel, RunModel, SeriesModel, SourceModel, TaskModel, TrainingLogModel
-from stepline.store.packing import pack
 from stepline.store.rows import Entry
 from stepline.wire import Status
 
-_PART_RECORDS = 65_536
 _COLUMNS = ("key", "task_id", "format", "head", "runs", "taken")
 
 
@@ -64,8 +62,8 @@ class Together:
         return writing.end_run(self._database, run_id, status, message, time)
 
     def drop_runs(self, run_ids: Sequence[str]) -> None:
-        """Remove runs with their records. What is left of their tasks closes ranks: sequences stay without gaps, in
-        their order, and numbers of runs likewise. The tasks keep id, label, tags and notes."""
+        """Remove runs with their records. Their sequences stay empty, those of other runs as they are; numbers of runs
+        close ranks. The tasks keep id, label, tags and notes."""
         tasks: dict[int, list[int]] = {}
         for run_id in run_ids:
             for number, task_id in statements.select(self._database, RunModel, ("id", "task_id"), uid=run_id):
@@ -82,49 +80,27 @@ class Together:
         statements.insert(self._database, SourceModel, _COLUMNS, [row], key=("key",))
 
     def _drop(self, task_id: int, numbers: list[int]) -> None:
-        database, log = self._database, TrainingLogModel
-        models: tuple[Any, ...] = (log, CheckpointModel)
+        database = self._database
+        models: tuple[Any, ...] = (TrainingLogModel, CheckpointModel)
         for model in models:
             model.delete().where((model.task_id == task_id) & model.run_id.in_(numbers)).execute(database)
+        names = reading.MetricNames(database).of
+        blocks.drop_runs(database, task_id, numbers, names)
         RunModel.delete().where(RunModel.id.in_(numbers)).execute(database)
         left = RunModel.select(RunModel.id).where(RunModel.task_id == task_id).order_by(RunModel.number)
-        rest = [number for (number,) in left.tuples().execute(database)]
-        query = log.select(log.sequence).where(log.task_id == task_id).order_by(log.sequence)
-        held = [sequence for rows in sqlite.fetch(database, query.tuples()) for (sequence,) in rows]
-        for place, number in enumerate(rest, 1):
+        for place, (number,) in enumerate(sqlite.raw(database, left), 1):
             RunModel.update(number=place).where(RunModel.id == number).execute(database)
-        # Ascending, so that no row meets one that has not moved yet.
-        for place, sequence in enumerate(held):
-            if place != sequence:
-                for model in models:
-                    where = (model.task_id == task_id) & (model.sequence == sequence)
-                    model.update(sequence=place).where(where).execute(database)
-        for number in rest:
-            ((first, last),) = statements.select(database, RunModel, ("first_sequence", "last_sequence"), id=number)
-            if first is not None and last is not None:
-                moved = {
-                    "first_sequence": bisect.bisect_left(held, first),
-                    "last_sequence": bisect.bisect_left(held, last),
-                }
-                statements.update(database, RunModel, moved, id=number)
-        self._count_series(task_id, len(held))
+        blocks.pack_rows(database, task_id, names)
+        self._count_series(task_id, names)
+        changed = TaskModel.update(generation=TaskModel.generation + 1).where(TaskModel.id == task_id)
+        changed.execute(database)
 
-    def _count_series(self, task_id: int, total: int) -> None:
-        """Write the task's series anew, from its records."""
+    def _count_series(self, task_id: int, names: Names) -> None:
+        """Write the task's series anew, from its records, which all lie in blocks."""
         database = self._database
         SeriesModel.delete().where(SeriesModel.task_id == task_id).execute(database)
-        size = 0
-        for first in range(0, total, _PART_RECORDS):
-            entries = list(
-                reading.records(
-                    database, reading.MetricNames(database), task_id, first, min(total, first + _PART_RECORDS),
-                    kinds=None, search=None, limit=None, offset=0, newest_first=False,
-                )
-            )  # fmt: skip
-            batch = pack(entries, task_id, 0, first, lambda _: 0)
-            writing.merge_series(database, task_id, batch.series())
-            size += batch.bytes
-        statements.update(database, TaskModel, {"next_sequence": total, "bytes": size}, id=task_id)
+        for block in blocks.find(database, task_id, 0, 2**62):
+            writing.merge_series(database, task_id, blocks.read(database, names, block).series())
 
 
 def find(database: sqlite.Database, **where: Any) -> list[SourceRow]:

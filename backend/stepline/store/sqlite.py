@@ -11,6 +11,7 @@ The rest of the package speaks peewee and no dialect, so that another database n
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import weakref
@@ -121,6 +122,26 @@ def writing(database: Database) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def reading(database: Database) -> Iterator[None]:
+    """Queries that all see the database as it is at the first of them. To be short: the log grows meanwhile."""
+    with translated(database.path), database.atomic("DEFERRED"):
+        yield
+
+
+def back_up(database: Database, path: Path) -> None:
+    """Copy the database to `path`, whole, log included; one that lies there already is the same version's and goes."""
+    partial = path.with_name(path.name + ".part")
+    partial.unlink(missing_ok=True)
+    with translated(partial):
+        copy = sqlite3.connect(partial)
+        try:
+            database.connection().backup(copy)
+        finally:
+            copy.close()
+    os.replace(partial, path)
+
+
 def set_version(database: Database, version: int) -> None:
     """Within the transaction that made the schema so."""
     database.execute_sql(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -137,12 +158,19 @@ def rows(database: Database, query: Any) -> list[Any]:
         return list(query.execute(database))
 
 
-def fetch(database: Database, query: Any) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows of `query` as the driver gives them, in lists of up to FETCHED_ROWS."""
+def raw(database: Database, query: Any) -> list[tuple[Any, ...]]:
+    """All rows of `query` as the driver gives them."""
+    cursor = database.execute(query)  # type: ignore[no-untyped-call]
+    with translated(database.path):
+        return list(cursor.fetchall())
+
+
+def fetch(database: Database, query: Any, count: int = FETCHED_ROWS) -> Iterator[list[tuple[Any, ...]]]:
+    """The rows of `query` as the driver gives them, in lists of up to `count`."""
     cursor = database.execute(query)  # type: ignore[no-untyped-call]
     while True:
         with translated(database.path):
-            some = cursor.fetchmany(FETCHED_ROWS)
+            some = cursor.fetchmany(count)
         if not some:
             return
         yield some

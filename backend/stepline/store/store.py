@@ -15,12 +15,14 @@ from typing import Any
 
 from stepline.errors import DatabaseNewer, StoreError, TaskAmbiguous, TaskNotFound
 from stepline.journal import Header
-from stepline.store import migrations, reading, sqlite, statements, writing
+from stepline.store import entries, level_reading, migrations, reading, sqlite, statements, writing
+from stepline.store.levels import Levels
 from stepline.store.models import ChangeModel, CheckpointModel, RunModel, SeriesModel, SettingModel, TaskModel
 from stepline.store.naming import Named, display_names
 from stepline.store.rows import LIVE, CheckpointRow, Columns, Entry, LogEntry, MetricRow, RunRow, TaskRow
 from stepline.store.sources import SourceRow, Together
 from stepline.store.sources import find as find_sources
+from stepline.store.wanted import Wanted
 from stepline.wire import Status
 
 _UNSET: Any = object()
@@ -268,15 +270,31 @@ class Store:
         """
         until = self.next_sequence(task_id)
         until = until if last is None else min(last, until)
-        return reading.records(
-            self._database, self._names, self._number(task_id), first, until,
-            kinds=kinds, search=search, limit=limit, offset=offset, newest_first=newest_first,
+        return entries.records(
+            self._database, self._names, self._number(task_id), first, until, Wanted(kinds, search),
+            limit=limit, offset=offset, newest_first=newest_first,
         )  # fmt: skip
 
     def count_records(self, task_id: str, kinds: Collection[str] | None = None, search: str | None = None) -> int:
         """Records that `records` gives for these. Raises TaskNotFound."""
-        total = self.next_sequence(task_id)
-        return reading.count(self._database, self._names, self._number(task_id), total, kinds, search)
+        return entries.count(self._database, self._names, self._number(task_id), Wanted(kinds, search))
+
+    def levels(self, task_id: str, metric: str, shift: int, first: int = 0, last: int | None = None) -> Levels:
+        """One series in buckets of 2^shift sequences, of the points with first <= sequence < last (None: to the end).
+
+        The buckets at either edge count only what lies between. Reads what the count of buckets needs: raw points for
+        buckets narrower than 128, and at the edges. Raises TaskNotFound.
+        """
+        until = self.next_sequence(task_id) if last is None else last
+        return level_reading.read(self._database, self._names, self._number(task_id), metric, shift, first, until)
+
+    def generation(self, task_id: str) -> int:
+        """How often records of the task were taken away (an import was replaced). What was read of a task stays true,
+        and only grows, while this stays. Raises TaskNotFound."""
+        found = statements.select(self._database, TaskModel, ("generation",), uid=task_id)
+        if not found:
+            raise _not_found(task_id)
+        return int(found[0][0])
 
     def checkpoints(self, task_id: str) -> list[CheckpointRow]:
         """A task's checkpoints by sequence. Raises TaskNotFound."""

@@ -13,7 +13,8 @@ from typing import Any
 
 from stepline.errors import StoreError
 from stepline.journal import Header
-from stepline.store import sqlite, statements
+from stepline.store import blocks, sqlite, statements
+from stepline.store.content import SetId, of_records
 from stepline.store.lifecycle import run_changes
 from stepline.store.models import (
     ChangeModel,
@@ -24,7 +25,8 @@ from stepline.store.models import (
     TaskModel,
     TrainingLogModel,
 )
-from stepline.store.packing import LOG_COLUMNS, STEP_COLUMNS, Batch, SeriesNews, names_text, pack
+from stepline.store.packing import LOG_COLUMNS, STEP_COLUMNS, Batch, SeriesNews, names_text, pack, sorted_out
+from stepline.store.reading import MetricNames
 from stepline.store.rows import LIVE, Entry
 
 _RUN_COLUMNS = (
@@ -88,22 +90,52 @@ def append(
         if (since is not None and run["position"] != since) or position < run["position"]:
             return 0
         task_id = run["task_id"]
-        ((first, size),) = statements.select(database, TaskModel, ("next_sequence", "bytes"), id=task_id)
-        batch = pack(entries, task_id, run["id"], first, set_id)
+        ((first,),) = statements.select(database, TaskModel, ("next_sequence",), id=task_id)
+        if len(entries) >= blocks.BACKLOG_RECORDS:
+            batch, series = _append_columns(database, task_id, run["id"], first, entries, set_id)
+        else:
+            batch, series = _append_rows(database, task_id, run["id"], first, entries, set_id)
         changes = run_changes(run, batch)
-        task_changes: dict[str, Any] = {"next_sequence": first + len(batch.records), "bytes": size + batch.bytes}
+        task_changes: dict[str, Any] = {"next_sequence": first + len(batch.records)}
         if "task_name" in changes:
             task_changes["name"] = changes.pop("task_name")
-        for full, rows in batch.parts:
-            statements.insert(database, TrainingLogModel, LOG_COLUMNS if full else STEP_COLUMNS, rows)
         _add_checkpoints(database, task_id, run["id"], batch)
-        merge_series(database, task_id, batch.series())
+        merge_series(database, task_id, series)
         changes.update(position=position, damaged=run["damaged"] + damaged)
         statements.update(database, RunModel, changes, id=run["id"])
         _refresh_task(database, task_id, task_changes)
     # Only now: a set that was made in a transaction that failed is not there.
     sets.update(new_sets)
     return len(batch.records)
+
+
+def _append_columns(
+    database: sqlite.Database, task_id: int, run_id: int, first: int, entries: Sequence[Entry], set_id: SetId
+) -> tuple[Batch, dict[str, SeriesNews]]:
+    """A backlog: into blocks at once, after the rows that are there."""
+    batch = sorted_out(entries, first)
+    if not batch.records:
+        return batch, {}
+    content = of_records(batch.records, run_id, first, set_id)
+    blocks.pack_rows(database, task_id, MetricNames(database).of, content)
+    return batch, content.series()
+
+
+def _append_rows(
+    database: sqlite.Database, task_id: int, run_id: int, first: int, entries: Sequence[Entry], set_id: SetId
+) -> tuple[Batch, dict[str, SeriesNews]]:
+    """As rows; when there are many, all of them become blocks."""
+    batch = pack(entries, task_id, run_id, first, set_id)
+    ((packed, size),) = statements.select(database, TaskModel, ("packed", "bytes"), id=task_id)
+    for full, rows in batch.parts:
+        statements.insert(database, TrainingLogModel, LOG_COLUMNS if full else STEP_COLUMNS, rows)
+    loose = first + len(batch.records) - packed
+    each = batch.bytes / max(1, len(batch.records))
+    if batch.records and (loose >= blocks.LOOSE_RECORDS or loose * each >= blocks.BLOCK_BYTES):
+        blocks.pack_rows(database, task_id, MetricNames(database).of)
+    else:
+        statements.update(database, TaskModel, {"bytes": size + batch.bytes}, id=task_id)
+    return batch, batch.series()
 
 
 def end_run(database: sqlite.Database, run_uid: str, status: str, message: str | None, time: float) -> bool:
