@@ -2,11 +2,16 @@
 
 `journal.parse_lines` is the authority. The fast way takes only lines that are exactly what the recorder writes of an
 ordinary record; any other line, damaged or merely unusual, goes to `parse_lines` by itself. So both give the same.
+
+In a backlog most lines have the same metrics. For each such set of names a type is made that decodes its lines, and no
+others, in half the time, and whose values the store takes column by column.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -33,7 +38,7 @@ class Line(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 class Decoded:
     """As `journal.Parsed`; a record is a Record or a Line."""
 
-    entries: list[Line | Record | Heartbeat | Update]
+    entries: list[Line | _Typed | Record | Heartbeat | Update]
     consumed: int
     damaged: int
 
@@ -52,24 +57,122 @@ def decode_lines(data: bytes, *, ended: bool = False) -> Decoded:
         return Decoded([*parsed.entries], parsed.consumed, parsed.damaged)
     decoded = Decoded([], data.rfind(b"\n") + 1, 0)
     entries = decoded.entries
+    if decoded.consumed >= BACKLOG_BYTES:
+        _decode_backlog(data[: decoded.consumed], decoded)
+        return _with_end(data, decoded, ended)
     spelled = b'NaN"' in data or b'Infinity"' in data or b"\\u" in data
     for line in data[: decoded.consumed].split(b"\n"):
-        try:
-            record = _decode(line)
-        except msgspec.MsgspecError:
-            if line:
-                parsed = parse_lines(line + b"\n")
-                entries += parsed.entries
-                decoded.damaged += parsed.damaged
-            continue
-        if spelled:
-            _spell_out(record.metrics)
-        entries.append(record)
+        _decode_line(line, decoded, spelled)
+    return _with_end(data, decoded, ended)
+
+
+def _with_end(data: bytes, decoded: Decoded, ended: bool) -> Decoded:
     if ended and decoded.consumed < len(data):
         parsed = parse_lines(data[decoded.consumed :], ended=True)
-        entries += parsed.entries
+        decoded.entries += parsed.entries
         decoded.consumed += parsed.consumed
     return decoded
+
+
+def _decode_line(line: bytes, decoded: Decoded, spelled: bool) -> None:
+    try:
+        record = _decode(line)
+    except msgspec.MsgspecError:
+        if line:
+            parsed = parse_lines(line + b"\n")
+            decoded.entries += parsed.entries
+            decoded.damaged += parsed.damaged
+        return
+    if spelled:
+        _spell_out(record.metrics)
+    decoded.entries.append(record)
+
+
+# A backlog
+
+
+BACKLOG_BYTES = 1 << 20
+_MOST_NAMES = 256
+"""A type is made for a set of no more names; 5 µs a name."""
+_CHANGE_AFTER = 4
+"""Lines in a row that another type takes before it is that one's turn."""
+
+
+class _Typed(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A record of one set of metrics, all of them finite numbers, with no message and no details."""
+
+    kind: Literal["train_start", "step", "evaluation", "checkpoint", "train_end", "message"]
+    time: float
+    step: Annotated[int, msgspec.Meta(ge=-_LARGEST_STEP, le=_LARGEST_STEP)] | None = None
+    epoch: float | None = None
+
+    @property
+    def metrics(self) -> dict[str, float | str]:
+        own: Any = self
+        return dict(zip(own.names, msgspec.structs.astuple(own.numbers), strict=True))
+
+    @property
+    def message(self) -> str | None:
+        return None
+
+    @property
+    def details(self) -> dict[str, Any]:
+        return {}
+
+
+@lru_cache(maxsize=64)
+def _typed(names: tuple[str, ...]) -> Callable[[bytes], Any] | None:
+    """The decoder of records that have these metrics; None for names that no type can be made of."""
+    if not 0 < len(names) <= _MOST_NAMES:
+        return None
+    fields = {f"m{place}": name for place, name in enumerate(names)}
+    numbers = msgspec.defstruct(
+        "Numbers", [(field, float) for field in fields], gc=False, forbid_unknown_fields=True, rename=fields
+    )
+    record = msgspec.defstruct(
+        "TypedLine",
+        [("numbers", numbers)],
+        bases=(_Typed,),
+        namespace={"names": names},
+        kw_only=True,
+        gc=False,
+        forbid_unknown_fields=True,
+        rename={"numbers": "metrics"},
+    )
+    return msgspec.json.Decoder(record).decode
+
+
+def _decode_backlog(data: bytes, decoded: Decoded) -> None:
+    entries = decoded.entries
+    lines = data.split(b"\n")
+    lines.pop()
+    left = iter(lines)
+    decode: Callable[[bytes], Any] | None = None
+    others = 0
+    done = 0
+    while True:
+        if decode is not None:
+            # What was decoded before a line that is not of this type stays in the list, and `left` stands behind it.
+            known = len(entries)
+            try:
+                entries.extend(map(decode, left))
+                return
+            except msgspec.MsgspecError:
+                taken = len(entries) - known
+                done += taken
+                others = 0 if taken else others
+        if done >= len(lines):
+            return
+        line = lines[done] if decode is not None else next(left)
+        done += 1
+        known = len(entries)
+        _decode_line(line, decoded, spelled=True)
+        others += 1
+        if len(entries) > known and (decode is None or others >= _CHANGE_AFTER):
+            newest = entries[-1]
+            if newest.__class__ is Line and not newest.details and newest.message is None:
+                decode = _typed(tuple(newest.metrics)) or decode
+                others = 0
 
 
 def _spell_out(metrics: dict[str, float | str]) -> None:

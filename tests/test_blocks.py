@@ -1,0 +1,375 @@
+"""Blocks of columns: the same records before and after, whoever reads meanwhile, whenever the writer is killed."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import struct
+import threading
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stepline.journal import Header, Heartbeat, Process, Record, Update
+from stepline.store import Store, migrations
+from stepline.store.blocks import BACKLOG_RECORDS, BLOCK_BYTES, BLOCK_SEQUENCES, LOOSE_RECORDS
+
+PROCESS = Process(7, 1000.5, "host", "boot", "ns")
+
+
+class Filling:
+    """Appends to runs without counting bytes: each append moves the position by one."""
+
+    def __init__(self, store):
+        self.store = store
+
+    def begin(self, run="r1", task="t1", time=100.0):
+        self.store.begin_run(Header(task, "demo", None, run, time, PROCESS, None, {}))
+        return run
+
+    def append(self, run, entries):
+        position = self.store.position(run)
+        return self.store.append(run, list(entries), position=position + 1, since=position)
+
+
+@pytest.fixture
+def store(home):
+    opened = Store.open(home.database, writable=True)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def fill(store):
+    return Filling(store)
+
+
+def asked(path, query):
+    database = sqlite3.connect(path)
+    try:
+        return database.execute(query).fetchall()
+    finally:
+        database.close()
+
+
+def bits(value):
+    return struct.pack("<d", value) if isinstance(value, float) else value
+
+
+def comparable(record):
+    """A record with its numbers as their bits, NaN's payload included."""
+    values = {name: getattr(record, name) for name in (each.name for each in fields(Record))}
+    values["metrics"] = [(name, bits(value)) for name, value in record.metrics.items() if not isinstance(value, str)]
+    values["texts"] = {name: value for name, value in record.metrics.items() if isinstance(value, str)}
+    return values
+
+
+def numbers(count, first=0, **metrics):
+    for number in range(first, first + count):
+        values = {name: of(number) for name, of in metrics.items()}
+        yield Record("step", 1.7e9 + number / 8, number * 10, number / 100, {"loss": number * 0.5, **values})
+
+
+names = st.text(st.characters(codec="utf-8"), max_size=6)
+floats = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from(
+    [struct.unpack("<d", bytes.fromhex(each))[0] for each in ("010000000000f87f", "00000000000000f8", "0000000000000080")]
+)
+records = st.builds(
+    Record,
+    st.sampled_from(["train_start", "step", "evaluation", "checkpoint", "train_end", "message"]),
+    st.floats(0, 4e9),
+    st.none() | st.integers(-(2**63) + 1, 2**63 - 1),
+    st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    st.dictionaries(st.sampled_from(["loss", "lr", "a", "名"]) | names, floats | names, max_size=4),
+    st.none() | names,
+    st.dictionaries(names, st.none() | st.booleans() | st.integers(-9, 9) | names, max_size=2),
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.booleans(), st.lists(records, min_size=1, max_size=5), st.booleans()), max_size=4))
+def test_records_are_the_same_in_rows_in_blocks_and_in_a_backlog(tmp_path_factory, batches):
+    opened = Store.open(tmp_path_factory.mktemp("store") / "s.db", writable=True)
+    try:
+        fill = Filling(opened)
+        runs = [fill.begin("r1"), fill.begin("r2", time=200.0)]
+        logged = []
+        for of_second, batch, in_bulk in batches:
+            run = runs[of_second]
+            # A backlog of these again and again is long enough to become a block.
+            given_now = batch * (BACKLOG_RECORDS // len(batch) + 1) if in_bulk else batch
+            fill.append(run, given_now)
+            logged += [(run, record) for record in given_now]
+        found = list(opened.records("t1"))
+        assert [entry.sequence for entry in found] == list(range(len(logged)))
+        for entry, (run, record) in zip(found, logged, strict=True):
+            assert entry.run_id == run
+            assert comparable(entry) == comparable(record)
+        backwards = [entry.sequence for entry in opened.records("t1", newest_first=True)]
+        assert backwards == list(range(len(logged)))[::-1]
+        for row in opened.metrics("t1"):
+            held = [
+                (at, record.metrics[row.name])
+                for at, (_, record) in enumerate(logged)
+                if not isinstance(record.metrics.get(row.name, ""), str)
+            ]
+            columns = opened.columns("t1", row.name)
+            assert columns.sequence.tolist() == [at for at, _ in held]
+            assert list(map(bits, columns.value.tolist())) == [bits(float(value)) for _, value in held]
+            steps = [logged[at][1].step for at, _ in held]
+            np.testing.assert_array_equal(columns.step, [math.nan if step is None else step for step in steps])
+            assert columns.run.tolist() == [1 if logged[at][0] == "r1" else 2 for at, _ in held]
+        kinds = ["evaluation", "message"]
+        assert opened.count_records("t1", kinds) == sum(record.kind in kinds for _, record in logged)
+        assert opened.count_records("t1") == len(logged)
+    finally:
+        opened.close()
+
+
+def test_rows_become_blocks_when_there_are_many(home, store, fill):
+    run = fill.begin()
+    for first in range(0, 8_300, 100):
+        fill.append(run, numbers(100, first))
+    fill.append(run, numbers(5, 8_300))
+    assert asked(home.database, "SELECT first, last FROM blocks") == [(0, 8_200)]
+    assert asked(home.database, "SELECT count(*) FROM training_logs") == [(105,)]
+    assert [entry.step for entry in store.records("t1")] == [n * 10 for n in range(8_305)]
+    assert store.columns("t1", "loss").value.tolist() == [n * 0.5 for n in range(8_305)]
+    assert store.task("t1").bytes < LOOSE_RECORDS * 30
+
+
+def test_a_backlog_goes_into_whole_blocks(home, store, fill):
+    run = fill.begin()
+    count = 0
+    for length in (50_000, 3, 50_000, 100_000, 7):
+        fill.append(run, numbers(length, count, lr=lambda n: 0.1))
+        count += length
+    edges = [0, BLOCK_SEQUENCES, 2 * BLOCK_SEQUENCES, 3 * BLOCK_SEQUENCES]
+    assert asked(home.database, "SELECT first FROM blocks") == [(edge,) for edge in edges]
+    assert store.columns("t1", "loss", 65_000, 66_000).value.tolist() == [n * 0.5 for n in range(65_000, 66_000)]
+    assert len(store.columns("t1", "lr")) == count
+    pages = [store.records("t1", limit=50, offset=offset) for offset in (0, 65_530, 199_980, count - 20)]
+    for page, offset in zip(pages, (0, 65_530, 199_980, count - 20), strict=True):
+        expected = list(range(offset, min(offset + 50, count)))
+        assert [entry.sequence for entry in page] == expected
+    newest = store.records("t1", newest_first=True, limit=20, offset=5)
+    assert [entry.sequence for entry in newest] == list(range(count - 6, count - 26, -1))
+
+
+def test_a_search_and_kinds_find_the_same_in_blocks_as_in_rows(store, fill):
+    odd = [
+        Record("message", 2.0, message="Something 出现 100%_"),
+        Record("evaluation", 3.0, 77, None, {"eval_loss": 1.0, "Note": "HARD text"}),
+        Record("train_end", 4.0, 80, details={"status": "stopped"}),
+    ]
+    run = fill.begin()
+    fill.append(run, odd)
+    fill.append(run, [*numbers(BACKLOG_RECORDS), *odd])
+    fill.append(run, [*odd, *numbers(3, 5_000)])
+    places = [0, BACKLOG_RECORDS + 3, BACKLOG_RECORDS + 6]
+    for search, offset in (("出现", 0), ("100%_", 0), ("hard", 1), ("EVAL_loss", 1), ("77", 1), ("train_e", 2)):
+        expected = [place + offset for place in places]
+        assert [entry.sequence for entry in store.records("t1", search=search)] == expected, search
+        assert store.count_records("t1", search=search) == 3
+        newest = store.records("t1", search=search, newest_first=True, limit=2, offset=1)
+        assert [entry.sequence for entry in newest] == expected[1::-1]
+    assert store.count_records("t1", ["step"]) == BACKLOG_RECORDS + 3
+    found = [entry.sequence for entry in store.records("t1", kinds=["train_end", "message"])]
+    assert found == [0, 2, BACKLOG_RECORDS + 3, BACKLOG_RECORDS + 5, BACKLOG_RECORDS + 6, BACKLOG_RECORDS + 8]
+    assert store.count_records("t1", ["step"], "nothing") == 0
+
+
+def test_a_block_is_cut_where_it_would_be_too_large(home, store, fill):
+    wide = {f"layer.{n}": float(n) for n in range(1500)}
+    run = fill.begin()
+    logged = [Record("step", 1.0, number, None, wide) for number in range(3_000)]
+    for first in range(0, 3_000, 500):
+        fill.append(run, logged[first : first + 500])
+    blocks = asked(home.database, "SELECT first, last, count FROM blocks ORDER BY first")
+    assert len(blocks) >= 2
+    assert all(count * 12_000 <= BLOCK_BYTES for _, _, count in blocks)
+    assert [last for _, last, _ in blocks[:-1]] == [first for first, _, _ in blocks[1:]]
+    assert store.columns("t1", "layer.1499").value.tolist() == [1499.0] * 3_000
+    long = "x" * (BLOCK_BYTES + 5)
+    fill.append(run, [Record("message", 2.0, message=long), *numbers(BACKLOG_RECORDS)])
+    assert next(store.records("t1", kinds=["message"])).message == long
+    assert [entry.sequence for entry in store.records("t1")] == list(range(3_001 + BACKLOG_RECORDS))
+    check_levels(store, "layer.7", 12)
+
+
+def test_a_set_of_names_for_each_record(store, fill):
+    run = fill.begin()
+    logged = [Record("step", 2.0, n, None, {f"m{n}": n * 1.5, "loss": 1.0}) for n in range(BACKLOG_RECORDS)]
+    fill.append(run, logged)
+    assert [entry.metrics for entry in store.records("t1")] == [record.metrics for record in logged]
+    assert store.columns("t1", "m4000").value.tolist() == [6000.0]
+    assert len(store.columns("t1", "loss")) == BACKLOG_RECORDS
+
+
+# Levels
+
+
+def brute(columns, shift):
+    """(bucket, run) → (minimum, its place, maximum, its place, first, its place, last, its place, sum, count, first
+    non-finite place, count of those)."""
+    cells = {}
+    for at, run, value in zip(columns.sequence.tolist(), columns.run.tolist(), columns.value.tolist(), strict=True):
+        cells.setdefault((at >> shift, run), []).append((at, value))
+    found = {}
+    for key, points in cells.items():
+        finite = [(at, value) for at, value in points if math.isfinite(value)]
+        others = [at for at, value in points if not math.isfinite(value)]
+        low = min(finite, key=lambda each: each[1], default=(-1, math.nan))
+        high = max(finite, key=lambda each: each[1], default=(-1, math.nan))
+        first, last = (finite[0], finite[-1]) if finite else ((-1, math.nan),) * 2
+        values = (*low[::-1], *high[::-1], *first[::-1], *last[::-1])
+        total = sum(value for _, value in finite)
+        found[key] = (*values, total, len(finite), others[0] if others else -1, len(others))
+    return found
+
+
+def check_levels(store, metric, shift, first=0, last=None):
+    found = store.levels("t1", metric, shift, first, last)
+    expected = brute(store.columns("t1", metric, first, last), shift)
+    keys = list(zip(found.bucket.tolist(), found.run.tolist(), strict=True))
+    assert keys == sorted(expected)
+    columns = [getattr(found, each.name) for each in fields(found)][2:]
+    wanted = np.array([expected[key] for key in keys], float).reshape(-1, 12).T
+    for each, column, right in zip(fields(found)[2:], columns, wanted, strict=True):
+        if each.name == "total":
+            np.testing.assert_allclose(column, right, rtol=1e-9, atol=1e-9)
+        else:
+            np.testing.assert_array_equal(column, right, each.name)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_levels_equal_those_of_the_raw_points(store, fill, seed):
+    random = np.random.default_rng(seed)
+    runs = [fill.begin("r1"), fill.begin("r2", time=200.0)]
+    count = 0
+    for length in (5_000, 100, 60_000, 6_000, 90_000, 300):
+        values = random.normal(size=length)
+        values[random.random(length) < 0.01] = np.nan
+        values[random.random(length) < 0.001] = np.inf
+        values[200:600] = np.nan
+        if seed == 1:
+            values = np.round(values)
+        has = random.random(length) < (0.3 if seed == 2 else 1.0)
+        batch = [
+            Record("step", 1.0, n, None, {"loss": value} if here else {"other": 1.0})
+            for n, (value, here) in enumerate(zip(values.tolist(), has.tolist(), strict=True))
+        ]
+        run = runs[int(random.integers(2))]
+        if length < 7_000:
+            # Two live runs, a few records each in turn.
+            for first in range(0, length, 1_000):
+                fill.append(runs[first // 1_000 % 2], batch[first : first + 1_000])
+        else:
+            fill.append(run, batch)
+        count += length
+    for shift in (3, 7, 9, 12, 13, 16, 20):
+        check_levels(store, "loss", shift)
+    for _ in range(12):
+        first, last = sorted(random.integers(0, count + 10, 2).tolist())
+        check_levels(store, "loss", int(random.integers(0, 18)), first, last)
+    assert len(store.levels("t1", "none", 7)) == len(store.levels("t1", "loss", 9, 50, 50)) == 0
+
+
+def test_levels_take_little_beside_the_values(home, store, fill):
+    random = np.random.default_rng(0)
+    values = random.normal(2, 0.1, BLOCK_SEQUENCES).astype(np.float32).astype(float).tolist()
+    fill.append(fill.begin(), [Record("step", 1.0, n, None, {"loss": value}) for n, value in enumerate(values)])
+    ((fine, raw),) = asked(home.database, "SELECT sum(length(levels)), sum(length(value)) FROM block_series")
+    ((coarse,),) = asked(home.database, "SELECT sum(length(data)) FROM levels")
+    assert fine + coarse < raw / 8
+
+
+# Taking away
+
+
+def test_what_is_taken_away_leaves_holes_and_nothing_else(store, fill):
+    one, two = fill.begin("r1"), fill.begin("r2", time=200.0)
+    fill.append(one, numbers(BACKLOG_RECORDS))
+    fill.append(two, [*numbers(BACKLOG_RECORDS, 100_000, lr=lambda n: 1.0), Record("message", 1.0, message="of two")])
+    fill.append(one, numbers(BACKLOG_RECORDS, 50_000))
+    fill.append(two, numbers(10))
+    fill.append(one, [Record("message", 1.0, message="of one"), *numbers(10, 77)])
+    before = {entry.sequence: comparable(entry) for entry in store.records("t1") if entry.run_id == "r1"}
+    cursor, generation = store.next_sequence("t1"), store.generation("t1")
+    with store.together() as together:
+        together.drop_runs(["r2"])
+    assert {entry.sequence: comparable(entry) for entry in store.records("t1")} == before
+    assert store.next_sequence("t1") == cursor
+    assert store.generation("t1") == generation + 1
+    assert store.count_records("t1") == len(before)
+    assert store.columns("t1", "loss").sequence.tolist() == [
+        at for at, record in before.items() if record["kind"] == "step"
+    ]
+    assert {row.name for row in store.metrics("t1")} == {"loss"}
+    assert store.metrics("t1")[0].last_sequence == max(before)
+    for shift in (7, 12, 14):
+        check_levels(store, "loss", shift)
+    fill.append(one, numbers(BACKLOG_RECORDS, 90_000))
+    assert store.columns("t1", "loss").sequence[-1] == cursor + BACKLOG_RECORDS - 1
+    with store.together() as together:
+        together.drop_runs(["r1"])
+    assert list(store.records("t1")) == []
+    assert store.count_records("t1") == len(store.levels("t1", "loss", 12)) == 0
+
+
+# Readers and an older database
+
+
+def test_readers_see_everything_once_while_rows_become_blocks(store, fill):
+    run = fill.begin()
+    done = threading.Event()
+    wrong = []
+
+    def read():
+        while not done.is_set():
+            value = store.columns("t1", "loss").value
+            log = [entry.sequence for entry in store.records("t1", newest_first=True)][::-1]
+            if value.tolist() != [n * 0.5 for n in range(len(value))]:
+                wrong.append(value)
+            if log != list(range(len(log))):
+                wrong.append(log)
+            total = store.levels("t1", "loss", 13)
+            if int(total.finite_count.sum()) < len(value):
+                wrong.append(total)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for first in range(0, 40_000, 1_000):
+        fill.append(run, [Heartbeat(1.0, 1, "train"), *numbers(1_000, first), Update(total_steps=5)])
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert not wrong
+
+
+def test_an_older_database_is_copied_and_brought_up(home, tmp_path):
+    path = tmp_path / "old.db"
+    Store.open(path, writable=True).close()
+    database = sqlite3.connect(path)
+    for table in ("blocks", "block_series", "levels"):
+        database.execute(f"DROP TABLE {table}")
+    for column in ("packed", "generation"):
+        database.execute(f"ALTER TABLE tasks DROP COLUMN {column}")
+    database.execute("PRAGMA user_version = 2")
+    database.execute("INSERT INTO settings VALUES ('theme', '\"dark\"')")
+    database.commit()
+    database.close()
+    opened = Store.open(path, writable=True)
+    fill = Filling(opened)
+    fill.append(fill.begin(), numbers(BACKLOG_RECORDS))
+    assert opened.setting("theme") == "dark"
+    assert len(opened.columns("t1", "loss")) == BACKLOG_RECORDS
+    opened.close()
+    copy = path.with_name("old.db.2.bak")
+    assert asked(copy, "PRAGMA user_version") == [(2,)]
+    assert asked(copy, "SELECT value FROM settings") == [('"dark"',)]
+    assert asked(path, "PRAGMA user_version") == [(migrations.VERSION,)]
