@@ -75,7 +75,10 @@ def numbers(count, first=0, **metrics):
 
 names = st.text(st.characters(codec="utf-8"), max_size=6)
 floats = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from(
-    [struct.unpack("<d", bytes.fromhex(each))[0] for each in ("010000000000f87f", "00000000000000f8", "0000000000000080")]
+    [
+        struct.unpack("<d", bytes.fromhex(each))[0]
+        for each in ("010000000000f87f", "00000000000000f8", "0000000000000080")
+    ]
 )
 records = st.builds(
     Record,

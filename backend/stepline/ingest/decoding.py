@@ -9,7 +9,6 @@ others, in half the time, and whose values the store takes column by column.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -56,7 +55,6 @@ def decode_lines(data: bytes, *, ended: bool = False) -> Decoded:
         parsed = parse_lines(data, ended=ended)
         return Decoded([*parsed.entries], parsed.consumed, parsed.damaged)
     decoded = Decoded([], data.rfind(b"\n") + 1, 0)
-    entries = decoded.entries
     if decoded.consumed >= BACKLOG_BYTES:
         _decode_backlog(data[: decoded.consumed], decoded)
         return _with_end(data, decoded, ended)
@@ -94,6 +92,7 @@ def _decode_line(line: bytes, decoded: Decoded, spelled: bool) -> None:
 BACKLOG_BYTES = 1 << 20
 _MOST_NAMES = 256
 """A type is made for a set of no more names; 5 µs a name."""
+_PIECE_BYTES = 16 << 10
 _CHANGE_AFTER = 4
 """Lines in a row that another type takes before it is that one's turn."""
 
@@ -121,7 +120,7 @@ class _Typed(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 @lru_cache(maxsize=64)
-def _typed(names: tuple[str, ...]) -> Callable[[bytes], Any] | None:
+def _typed(names: tuple[str, ...]) -> msgspec.json.Decoder[Any] | None:
     """The decoder of records that have these metrics; None for names that no type can be made of."""
     if not 0 < len(names) <= _MOST_NAMES:
         return None
@@ -139,40 +138,84 @@ def _typed(names: tuple[str, ...]) -> Callable[[bytes], Any] | None:
         forbid_unknown_fields=True,
         rename={"numbers": "metrics"},
     )
-    return msgspec.json.Decoder(record).decode
+    return msgspec.json.Decoder(record)
+
+
+class _Standing(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    time: float
+    step: Annotated[int, msgspec.Meta(ge=-_LARGEST_STEP, le=_LARGEST_STEP)] | None
+    phase: Literal["train", "evaluate", "save", "fast_forward"]
+
+
+class _Beat(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    heartbeat: _Standing
+
+
+_decode_beat = msgspec.json.Decoder(_Beat).decode
+_BEAT = b'{"heartbeat"'
+
+
+class _Backlog:
+    """Decodes piece by piece with the type that took the lines before; keeps what changes that."""
+
+    def __init__(self, decoded: Decoded) -> None:
+        self._decoded = decoded
+        self._decoder: msgspec.json.Decoder[Any] | None = None
+        self._others = 0
+
+    def take(self, piece: bytes) -> None:
+        """Whole lines."""
+        if self._decoder is not None:
+            try:
+                found = self._decoder.decode_lines(piece)
+            except msgspec.MsgspecError:
+                found = []
+            # It would take a record that is broken over two lines, or two on one.
+            if len(found) == piece.count(b"\n"):
+                self._decoded.entries += found
+                self._others = 0
+                return
+        lines = piece.split(b"\n")
+        lines.pop()
+        for line in lines:
+            self._line(line)
+
+    def _line(self, line: bytes) -> None:
+        entries = self._decoded.entries
+        try:
+            if line.startswith(_BEAT):
+                beat = _decode_beat(line).heartbeat
+                entries.append(Heartbeat(beat.time, beat.step, beat.phase))
+                return
+            if self._decoder is not None:
+                entries.append(self._decoder.decode(line))
+                self._others = 0
+                return
+        except msgspec.MsgspecError:
+            pass
+        known = len(entries)
+        _decode_line(line, self._decoded, spelled=True)
+        self._others += 1
+        if len(entries) > known and (self._decoder is None or self._others >= _CHANGE_AFTER):
+            newest = entries[-1]
+            if newest.__class__ is Line and newest.message is None:
+                self._decoder = _typed(tuple(newest.metrics)) or self._decoder
+                self._others = 0
 
 
 def _decode_backlog(data: bytes, decoded: Decoded) -> None:
-    entries = decoded.entries
-    lines = data.split(b"\n")
-    lines.pop()
-    left = iter(lines)
-    decode: Callable[[bytes], Any] | None = None
-    others = 0
-    done = 0
-    while True:
-        if decode is not None:
-            # What was decoded before a line that is not of this type stays in the list, and `left` stands behind it.
-            known = len(entries)
-            try:
-                entries.extend(map(decode, left))
-                return
-            except msgspec.MsgspecError:
-                taken = len(entries) - known
-                done += taken
-                others = 0 if taken else others
-        if done >= len(lines):
-            return
-        line = lines[done] if decode is not None else next(left)
-        done += 1
-        known = len(entries)
-        _decode_line(line, decoded, spelled=True)
-        others += 1
-        if len(entries) > known and (decode is None or others >= _CHANGE_AFTER):
-            newest = entries[-1]
-            if newest.__class__ is Line and not newest.details and newest.message is None:
-                decode = _typed(tuple(newest.metrics)) or decode
-                others = 0
+    """In pieces that end before and after a heartbeat, so that most pieces are all of one type."""
+    backlog = _Backlog(decoded)
+    begin = 0
+    while begin < len(data):
+        beat = data.find(b"\n" + _BEAT, begin, begin + _PIECE_BYTES) + 1
+        end = beat or data.rfind(b"\n", begin, begin + _PIECE_BYTES) + 1 or data.find(b"\n", begin) + 1
+        backlog.take(data[begin:end])
+        begin = end
+        if beat:
+            end = data.find(b"\n", begin) + 1
+            backlog.take(data[begin:end])
+            begin = end
 
 
 def _spell_out(metrics: dict[str, float | str]) -> None:

@@ -215,25 +215,20 @@ def of_records(records: Sequence[RecordLike], run_id: int, first: int, set_id: S
 
 def _of_records(records: Sequence[RecordLike], run_id: int, first: int, set_id: SetId) -> Content:
     count = len(records)
-    steps = [record.step for record in records]
-    epochs = [record.epoch for record in records]
-    codes = KIND_CODES
+    steps = list(map(_step, records))
     content = Content(
         np.arange(first, first + count),
         np.full(count, run_id, np.int64),
-        np.array([codes[record.kind] for record in records], np.uint8),
+        np.fromiter(map(KIND_CODES.__getitem__, map(_kind, records)), np.uint8, count),
         np.array([NO_STEP if step is None else step for step in steps] if None in steps else steps, np.int64),
-        np.array(epochs, np.float64),
-        np.array([record.time for record in records], np.float64),
+        np.array(list(map(_epoch, records)), np.float64),
+        np.fromiter(map(_time, records), np.float64, count),
         np.zeros(count, np.int64),
     )
     by_class: dict[type, list[int]] = {}
-    for place, record in enumerate(records):
-        cls = record.__class__
-        if cls in by_class:
-            by_class[cls].append(place)
-        else:
-            by_class[cls] = [place]
+    classes = [record.__class__ for record in records]
+    for cls in set(classes):
+        by_class[cls] = [place for place, each in enumerate(classes) if each is cls]
     groups: dict[tuple[str, ...], list[tuple[Ints, list[Floats]]]] = {}
     for cls, places in by_class.items():
         chosen = records if len(places) == count else [records[place] for place in places]
@@ -255,8 +250,12 @@ def _of_records(records: Sequence[RecordLike], run_id: int, first: int, set_id: 
     return content
 
 
+_kind, _step, _epoch, _time = map(attrgetter, ("kind", "step", "epoch", "time"))
+_numbers = attrgetter("numbers")
+
+
 def _typed(records: Sequence[Any], count: int) -> list[Floats]:
-    numbers = [record.numbers for record in records]
+    numbers = list(map(_numbers, records))
     return [np.fromiter(map(attrgetter(f"m{place}"), numbers), np.float64, len(numbers)) for place in range(count)]
 
 

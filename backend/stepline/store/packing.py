@@ -110,16 +110,10 @@ class Batch:
 
 def sorted_out(entries: Sequence[Entry], first: int) -> Batch:
     """A run's entries without rows: for those that become columns."""
-    batch = Batch(first)
-    records = batch.records
-    for entry in entries:
-        if isinstance(entry, (Heartbeat, Update)):
-            batch.learned.append(entry)
-            continue
-        if entry.kind != "step":
-            batch.marks.append((first + len(records), entry))
-        records.append(entry)
-    return batch
+    learned: list[Heartbeat | Update] = [each for each in entries if isinstance(each, (Heartbeat, Update))]
+    records: list[RecordLike] = [each for each in entries if not isinstance(each, (Heartbeat, Update))]
+    marks = [(place, record) for place, record in enumerate(records, first) if record.kind != "step"]
+    return Batch(first, records, marks=marks, learned=learned)
 
 
 def pack(
