@@ -67,6 +67,9 @@ class MemoryStore:
     def next_sequence(self, task_id: str) -> int:
         return len(self.run)
 
+    def generation(self, task_id: str) -> int:
+        return 0
+
     def runs(self, task_id: str) -> list[MemoryRun]:
         return [MemoryRun(f"run-{number}", number, 1000.0 * number) for number in np.unique(self.run).tolist()]
 

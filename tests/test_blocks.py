@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stepline import history
 from stepline.journal import Header, Heartbeat, Process, Record, Update
 from stepline.store import Store, migrations
 from stepline.store.blocks import BACKLOG_RECORDS, BLOCK_BYTES, BLOCK_SEQUENCES, LOOSE_RECORDS
@@ -376,3 +377,14 @@ def test_an_older_database_is_copied_and_brought_up(home, tmp_path):
     assert asked(copy, "PRAGMA user_version") == [(2,)]
     assert asked(copy, "SELECT value FROM settings") == [('"dark"',)]
     assert asked(path, "PRAGMA user_version") == [(migrations.VERSION,)]
+
+
+def test_a_history_forgets_what_was_taken_away(store, fill):
+    fill.append(fill.begin("r1"), numbers(BACKLOG_RECORDS))
+    fill.append(fill.begin("r2", time=200.0), numbers(100))
+    assert len(history.of(store).series("t1", "loss")) == BACKLOG_RECORDS + 100
+    with store.together() as together:
+        together.drop_runs(["r1"])
+    series = history.of(store).series("t1", "loss")
+    assert series.sequence.tolist() == list(range(BACKLOG_RECORDS, BACKLOG_RECORDS + 100))
+    assert history.window(store, "t1", "loss").lines

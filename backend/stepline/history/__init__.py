@@ -62,10 +62,11 @@ class History:
         self._source = source
         self._whole = WholeSeries(source, cache_bytes)
         self._tails = Tails(source, self._whole)
+        self._generations: dict[str, int] = {}
 
     def series(self, task_id: str, name: str) -> Series:
         """Every point as logged. SeriesNotFound where the task has no such series."""
-        cursor = self._source.next_sequence(task_id)
+        cursor = self._cursor(task_id)
         series = self._whole.raw(task_id, name, cursor)
         if len(series) == 0:
             raise SeriesNotFound(
@@ -96,7 +97,7 @@ class History:
         SeriesNotFound where the task has no such series; UsageError for an unknown axis or fewer than 8 points.
         """
         self.series(task_id, name)
-        cursor = self._source.next_sequence(task_id)
+        cursor = self._cursor(task_id)
         return self._windows(task_id, [name], first, last, cursor, points, axis, smoothing or OFF)[0]
 
     def frame(
@@ -112,7 +113,7 @@ class History:
     ) -> bytes:
         """Windows of several series in one frame (docs/frame.md). A series that has not begun has no points in it."""
         smoothing = smoothing or OFF
-        cursor = self._source.next_sequence(task_id)
+        cursor = self._cursor(task_id)
         windows = self._windows(task_id, names, first, last, cursor, points, axis, smoothing)
         begin, end = _clamped(first, last, cursor)
         return frames.encode(task_id, axis, begin, end, cursor, smoothing, windows)
@@ -132,7 +133,7 @@ class History:
         """
         smoothing = smoothing or OFF
         check_axis(axis)
-        cursor = self._source.next_sequence(task_id)
+        cursor = self._cursor(task_id)
         since = min(max(0, since), cursor)
         place = places(self._source, task_id, axis)
         windows = []
@@ -146,6 +147,14 @@ class History:
         """Drop what is held of a task; to be called when it is deleted."""
         self._whole.forget(task_id)
         self._tails.forget(task_id)
+
+    def _cursor(self, task_id: str) -> int:
+        """The task's next sequence. What was held of records that were taken away since is dropped."""
+        generation = self._source.generation(task_id)
+        if self._generations.setdefault(task_id, generation) != generation:
+            self.forget(task_id)
+            self._generations[task_id] = generation
+        return self._source.next_sequence(task_id)
 
     def _windows(
         self,

@@ -1,4 +1,4 @@
-"""What history asks of a store: three questions. `stepline.store.Store` answers them; so may anything else."""
+"""What history asks of a store. `stepline.store.Store` answers them; so may anything else."""
 
 from __future__ import annotations
 
@@ -42,9 +42,11 @@ class SourceMetric(Protocol):
 
 
 class Source(Protocol):
-    """A store as history sees it. Sequences are given in the order of taking in and never change."""
+    """A store as history sees it. Sequences are given in the order of taking in and never change; records that are
+    taken away (an import was replaced) leave theirs empty and change the task's generation."""
 
     def next_sequence(self, task_id: str) -> int: ...
+    def generation(self, task_id: str) -> int: ...
     def runs(self, task_id: str) -> Sequence[SourceRun]: ...
     def metrics(self, task_id: str) -> Sequence[SourceMetric]: ...
     def columns(self, task_id: str, metric: str, first: int = 0, last: int | None = None) -> SourceColumns: ...
