@@ -34,7 +34,7 @@ State = Literal["imported", "grown", "replaced", "unchanged", "recorded", "faile
 Progress = Callable[[Path, float], None]
 """(what is read or written now, the share of all that is done, 0 to 1)."""
 
-BATCH_RECORDS = 4096
+BATCH_RECORDS = 16_384
 _LATEST_TIME = 253_402_300_799.0
 """The end of the year 9999, beyond which a date cannot be written."""
 

@@ -148,10 +148,15 @@ def add(database: sqlite.Database, task_id: int, names: Names, content: Content)
             content = joined([older, content])
             remove(database, [block])
     write(database, task_id, content)
-    packed = int(content.sequence[-1]) + 1
+    statements.update(database, TaskModel, {"packed": int(content.sequence[-1]) + 1}, id=task_id)
+    count_bytes(database, task_id)
+
+
+def count_bytes(database: sqlite.Database, task_id: int) -> None:
+    """Write what a task that has no rows takes."""
     held = BlockModel.select(fn.SUM(BlockModel.bytes)).where(BlockModel.task_id == task_id)
     ((size,),) = sqlite.raw(database, held)
-    statements.update(database, TaskModel, {"packed": packed, "bytes": size}, id=task_id)
+    statements.update(database, TaskModel, {"bytes": size or 0}, id=task_id)
 
 
 def remove(database: sqlite.Database, blocks: Sequence[Block]) -> None:
@@ -168,8 +173,12 @@ def write(database: sqlite.Database, task_id: int, content: Content) -> None:
         for name, found in _write_block(database, task_id, part).items():
             fine.setdefault(name, []).append(found)
     first = int(content.sequence[0])
+    chunk = first >> levels.CHUNK_SHIFT << levels.CHUNK_SHIFT
+    model = LevelsModel
+    query = model.select(model.name, model.data).where((model.task_id == task_id) & (model.first == chunk))
+    held = dict(sqlite.raw(database, query))
     for name, summed in fine.items():
-        _write_coarse(database, task_id, name, first, levels.joined(summed))
+        _write_coarse(database, task_id, name, first, levels.joined(summed), held.get(name))
 
 
 def _parts(content: Content) -> Iterator[Content]:
@@ -215,8 +224,13 @@ def _write_block(database: sqlite.Database, task_id: int, content: Content) -> d
     return found
 
 
-def _write_coarse(database: sqlite.Database, task_id: int, name: str, first: int, fine: levels.Levels) -> None:
-    """Write a metric's `levels` anew from the bucket of sequence `first` on; `fine`: of all records from `first` on."""
+def _write_coarse(
+    database: sqlite.Database, task_id: int, name: str, first: int, fine: levels.Levels, held: bytes | None
+) -> None:
+    """Write a metric's `levels` anew from the bucket of sequence `first` on.
+
+    fine: of all records from `first` on; held: the row that `first` lies in, as it is.
+    """
     shift, chunk_shift = levels.COARSE_SHIFT, levels.CHUNK_SHIFT
     bucket = first >> shift
     parts = [fine]
@@ -225,24 +239,16 @@ def _write_coarse(database: sqlite.Database, task_id: int, name: str, first: int
         older = read_fine(database, task_id, name, bucket << shift, first)
         parts.insert(0, levels.within(older, bucket << (shift - levels.FINE_SHIFT), 2**62))
     coarse = levels.coarser(levels.joined(parts), shift - levels.FINE_SHIFT)
-    begin = first >> chunk_shift
-    model = LevelsModel
-    held = {
-        chunk: levels.within(levels.decode(data, shift), 0, bucket)
-        for chunk, data in sqlite.raw(
-            database,
-            model.select(model.first, model.data).where(
-                (model.task_id == task_id) & (model.name == name) & (model.first == begin << chunk_shift)
-            ),
-        )
-    }
     rows = []
     for chunk in np.unique(coarse.bucket >> (chunk_shift - shift)).tolist():
         chunk_first = chunk << chunk_shift
         new = levels.within(coarse, chunk_first >> shift, (chunk_first >> shift) + (1 << (chunk_shift - shift)))
-        before = [held[chunk_first]] if chunk_first in held else []
-        rows.append([task_id, name, chunk_first, levels.encode(levels.joined([*before, new]), shift)])
-    statements.insert(database, model, ("task_id", "name", "first", "data"), rows, key=("task_id", "name", "first"))
+        if held is not None and chunk == first >> chunk_shift:
+            new = levels.joined([levels.within(levels.decode(held, shift), 0, bucket), new])
+        rows.append([task_id, name, chunk_first, levels.encode(new, shift)])
+    statements.insert(
+        database, LevelsModel, ("task_id", "name", "first", "data"), rows, key=("task_id", "name", "first")
+    )
 
 
 def read_fine(database: sqlite.Database, task_id: int, name: str, first: int, last: int) -> levels.Levels:
@@ -291,4 +297,4 @@ def drop_runs(database: sqlite.Database, task_id: int, runs: Sequence[int], name
     series = BlockSeriesModel
     held = series.select(series.name).distinct().join(BlockModel, on=(BlockModel.id == series.block_id))
     for (name,) in sqlite.raw(database, held.where(BlockModel.task_id == task_id)):
-        _write_coarse(database, task_id, name, 0, read_fine(database, task_id, name, 0, 2**62))
+        _write_coarse(database, task_id, name, 0, read_fine(database, task_id, name, 0, 2**62), None)

@@ -59,14 +59,15 @@ def encode(*arrays: Array) -> bytes:
         array = np.ascontiguousarray(array)
         width = array.dtype.itemsize
         split = np.ascontiguousarray(array.view(np.uint8).reshape(-1, width).T)
-        alike = [not len(array) or bool((plane == plane[0]).all()) for plane in split]
-        mask = sum(1 << place for place, is_alike in enumerate(alike) if is_alike)
-        heads.append(_HEAD.pack(_CODES[array.dtype], len(array), mask))
-        heads.append(
-            bytes(int(plane[0]) if len(plane) else 0 for plane, same in zip(split, alike, strict=True) if same)
-        )
-        planes += [plane.tobytes() for plane, is_alike in zip(split, alike, strict=True) if not is_alike]
-    return b"".join(heads) + (compress(b"".join(planes)) if planes else b"")
+        if len(array):
+            alike = (split == split[:, :1]).all(axis=1)
+            same = split[alike, 0].tobytes()
+            planes.append(split[~alike].tobytes())
+        else:
+            alike, same = np.ones(width, bool), bytes(width)
+        heads += [_HEAD.pack(_CODES[array.dtype], len(array), int(np.packbits(alike, bitorder="little")[0])), same]
+    data = b"".join(planes)
+    return b"".join(heads) + (compress(data) if data else b"")
 
 
 def decode(data: bytes) -> list[Array]:

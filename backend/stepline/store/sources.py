@@ -91,6 +91,7 @@ class Together:
         for place, (number,) in enumerate(sqlite.raw(database, left), 1):
             RunModel.update(number=place).where(RunModel.id == number).execute(database)
         blocks.pack_rows(database, task_id, names)
+        blocks.count_bytes(database, task_id)
         self._count_series(task_id, names)
         changed = TaskModel.update(generation=TaskModel.generation + 1).where(TaskModel.id == task_id)
         changed.execute(database)
