@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from peewee import Value
 
 from stepline.kernels.halves import TWO, both
-from stepline.store import sqlite
+from stepline.store import codec, sqlite
 from stepline.store.blocks import column, places_with, sequences
 from stepline.store.content import NO_STEP
 from stepline.store.models import BlockModel, BlockSeriesModel
@@ -43,9 +44,19 @@ def joined(parts: Sequence[Points]) -> Points:
 
 
 def read(
-    database: sqlite.Database, task_id: int, metric: str, sets: Sequence[int], first: int, last: int
+    database: sqlite.Database,
+    task_id: int,
+    metric: str,
+    sets: Sequence[int],
+    first: int,
+    last: int,
+    *,
+    values_only: bool = False,
 ) -> list[Points]:
-    """The points in blocks with first <= sequence < last, ascending; `sets`: the metric sets that have the metric."""
+    """The points in blocks with first <= sequence < last, ascending; `sets`: the metric sets that have the metric.
+
+    With `values_only`, step, epoch and time are not read: they hold anything.
+    """
     block, series = BlockModel, BlockSeriesModel
     where = (block.task_id == task_id) & (block.first < last) & (block.last > first) & (series.name == metric)
 
@@ -61,8 +72,8 @@ def read(
     ints, floats = np.empty((2, length), np.int64), np.empty((4, length))
     points = Points(ints[0], ints[1], floats[0], floats[1], floats[2], floats[3])
     columns = (
-        block.first, block.count, series.count, block.run, block.metric_set, block.sequence, block.step, block.epoch,
-        block.time, series.value,
+        block.first, block.count, series.count, block.run, block.metric_set, block.sequence,
+        *((Value(None),) * 3 if values_only else (block.step, block.epoch, block.time)), series.value,
     )  # fmt: skip
     done = 0
     for rows in sqlite.fetch(database, query(*columns), _BLOCKS_AT_ONCE):
@@ -84,13 +95,26 @@ def _in_two(work: list[tuple[Any, slice]], sets: Sequence[int], points: Points) 
 
 def _decode(work: list[tuple[Any, slice]], sets: Sequence[int], points: Points) -> None:
     for (first, count, held, run, metric_set, sequence, step, epoch, time, value), where in work:
-        own = [sequences(first, count, sequence), *map(column, (run, step, epoch, time))]
-        if held < count:
+        sequence_out, run_out = points.sequence[where], points.run[where]
+        step_out, epoch_out, time_out = points.step[where], points.epoch[where], points.time[where]
+        out = Points(sequence_out, run_out, step_out, epoch_out, time_out, points.value[where])
+        codec.decode_into(value, out.value)
+        if held == count:
+            own = out
+        else:
+            # All records of the block, of which those that have the metric are chosen.
+            ints, floats = np.empty((2, count), np.int64), np.empty((3, count))
+            own = Points(ints[0], ints[1], floats[0], floats[1], floats[2], out.value)
+        own.sequence[:] = sequences(first, count, sequence)
+        codec.decode_into(run, own.run)
+        if step is not None:
+            codec.decode_into(epoch, own.epoch)
+            codec.decode_into(time, own.time)
+            steps = column(step)
+            own.step[:] = steps
+            if steps.min() == NO_STEP:
+                own.step[steps == NO_STEP] = np.nan
+        if own is not out:
             places = places_with(column(metric_set), sets)
-            own = [each[places] for each in own]
-        steps = own[2]
-        own[2] = steps.astype(np.float64)
-        if len(steps) and steps.min() == NO_STEP:
-            own[2][steps == NO_STEP] = np.nan
-        for target, each in zip(points, (*own, column(value)), strict=True):
-            target[where] = each
+            for target, each in zip(out[:5], own[:5], strict=True):
+                target[:] = each[places]

@@ -50,6 +50,6 @@ def _parts(
             yield from _parts(database, names, task_id, metric, shift, end << width, last, packed)
             return
     if first < last:
-        points = reading.points(database, names, task_id, metric, first, last)
+        points = reading.points(database, names, task_id, metric, first, last, values_only=True)
         if len(points.sequence):
             yield levels.build(points.sequence, points.run, points.value, shift)

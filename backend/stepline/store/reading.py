@@ -46,8 +46,17 @@ def columns(database: sqlite.Database, names: MetricNames, task_id: int, metric:
     return found.columns(runs)
 
 
-def points(database: sqlite.Database, names: MetricNames, task_id: int, metric: str, first: int, last: int) -> Points:
-    """Within the caller's transaction."""
+def points(
+    database: sqlite.Database,
+    names: MetricNames,
+    task_id: int,
+    metric: str,
+    first: int,
+    last: int,
+    *,
+    values_only: bool = False,
+) -> Points:
+    """Within the caller's transaction. With `values_only`, step, epoch and time hold anything."""
     log = TrainingLogModel
     places = {number: held.index(metric) for number, held in names.all().items() if metric in held}
     counts = {number: len(names.of(number)) for number in places}
@@ -61,7 +70,7 @@ def points(database: sqlite.Database, names: MetricNames, task_id: int, metric: 
         .where(where)
         .order_by(log.sequence)
     )
-    parts = block_columns.read(database, task_id, metric, list(places), first, last)
+    parts = block_columns.read(database, task_id, metric, list(places), first, last, values_only=values_only)
     parts += [_decode(rows, places, counts) for rows in sqlite.fetch(database, query)]
     return block_columns.joined(parts or [_decode([], places, counts)])
 
