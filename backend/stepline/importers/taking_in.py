@@ -35,6 +35,7 @@ Progress = Callable[[Path, float], None]
 """(what is read or written now, the share of all that is done, 0 to 1)."""
 
 BATCH_RECORDS = 16_384
+WATCH_RECORDS = 4_096
 _LATEST_TIME = 253_402_300_799.0
 """The end of the year 9999, beyond which a date cannot be written."""
 
@@ -70,7 +71,7 @@ def import_paths(
 ) -> list[ImportResult]:
     """Take the files and folders in, each task whole or not at all; a path that fails does not stop the others.
 
-    `progress` and `cancelled` are called every megabyte read and every BATCH_RECORDS records written; once `cancelled`
+    `progress` and `cancelled` are called every megabyte read and every WATCH_RECORDS records written; once `cancelled`
     says True, nothing of the task at hand is kept, and its result is `cancelled`. Raises StoreError.
     """
     results: list[ImportResult] = []
@@ -215,6 +216,8 @@ def _write(
         if index != batch_run or len(batch) >= BATCH_RECORDS:
             flush()
             batch_run = index
+        if seen % WATCH_RECORDS == 0:
+            watch.on_written(task.paths[0], seen, total)
         written[index] += 1
         if index < len(skipped) and written[index] <= skipped[index]:
             continue
