@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stepline.errors import ImportFailed
 from stepline.importers import console_patterns as patterns
-from stepline.importers.imported import Reading, Remarks, Row, Value
+from stepline.importers.imported import Reading, Remarks, Row, Value, kept
 from stepline.importers.lines import lines
 from stepline.importers.naming import name_for
 from stepline.importers.opening import Opened
@@ -47,8 +47,9 @@ def read(path: Path) -> Reading:
     """The log's rows. Raises ImportFailed where no line is understood."""
     remarks = Remarks()
     state = _State()
-    count = sum(1 for _ in _rows(path, remarks, state))
-    if not count:
+    states = [state]
+    rows = kept(lambda: _rows(path, remarks, states.pop() if states else _State()))
+    if not sum(1 for _ in rows()):
         raise ImportFailed(
             f"{path} holds no training history",
             why="No line of it prints a loss or a step in a form that is known",
@@ -63,7 +64,7 @@ def read(path: Path) -> Reading:
         FORMAT,
         path,
         name_for(path),
-        lambda: _rows(path, remarks, _State()),
+        rows,
         remarks=remarks,
         told=told,
         total_steps=state.bar_total or None,
