@@ -8,6 +8,9 @@ import pickle
 import signal
 import subprocess
 import sys
+import time
+import urllib.request
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +75,6 @@ class Slow(TrainerCallback):
     """Makes each step take so long that requests are seen within a few of them."""
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        import time
-
         time.sleep(0.02)
 
 
@@ -135,8 +136,6 @@ def test_speed_is_over_the_time_spent_training(home: Home, output: Path) -> None
         def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
             time.sleep(0.5)
             super()._save_checkpoint(*args, **kwargs)
-
-    import time
 
     build(
         output,
@@ -426,7 +425,8 @@ def test_a_trainer_with_our_callback_may_be_pickled(home: Home, output: Path) ->
     assert first.header.task_id == second.header.task_id
 
 
-def test_an_uncaught_exception_and_kill_9_in_processes_of_their_own(tmp_path: Path) -> None:
+@pytest.mark.skipif(not find_spec("flask"), reason="serving the page needs the app: pip install stepline[app]")
+def test_an_uncaught_exception_and_kill_9_of_a_training_that_serves_its_page(tmp_path: Path) -> None:
     def start(scene: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "tests.trainings", scene, str(tmp_path / scene)]
         return subprocess.Popen(
@@ -440,9 +440,15 @@ def test_an_uncaught_exception_and_kill_9_in_processes_of_their_own(tmp_path: Pa
 
     with start("uncaught") as uncaught, start("endless") as endless:
         assert endless.stdout is not None
+        addresses = []
         for line in endless.stdout:
+            if line.startswith("Stepline is at "):
+                addresses.append(line.removeprefix("Stepline is at ").partition("?")[0])
             if line.startswith("there"):
                 break
+        (address,) = addresses
+        with urllib.request.urlopen(f"{address}api/health", timeout=60) as answer:
+            assert answer.status == 200
         endless.kill()
         _, errors = uncaught.communicate(timeout=120)
     assert "ValueError: the data has a hole" in errors
