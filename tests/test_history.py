@@ -337,6 +337,14 @@ def test_a_logged_perplexity_goes_before_the_derived_one():
     assert history.derived_names(["loss", "perplexity"]) == history.derived_names(["eval_loss"]) == []
 
 
+def test_a_derived_series_that_is_logged_from_now_on_is_the_logged_one():
+    store = stored([1.0, 2.0])
+    smoothing = Smoothing(3, 0)
+    np.testing.assert_allclose(history.window(store, TASK, "perplexity", smoothing=smoothing).smooth.value[0], np.e)
+    store.append(1, {"loss": [3.0], "perplexity": [5.0]})
+    assert history.window(store, TASK, "perplexity", smoothing=smoothing).smooth.value.tolist() == [5.0]
+
+
 def decoded_tail(store, since, smoothing, name="loss"):
     return history.decode(history.tail(store, TASK, [name], since, smoothing)).series[0]
 
