@@ -195,3 +195,25 @@ def test_an_export_comes_back_the_same(store, tmp_path):
     assert list(other.records(result.task_id)) == list(store.records(task_id))
     assert only(other, exported).state == "unchanged"
     other.close()
+
+
+def test_replacing_leaves_the_tasks_other_runs_as_they_were(store, tmp_path):
+    out = tmp_path / "out"
+    trainer_state(out / "trainer_state.json", log_history([10, 20, 30]))
+    (out / "stepline.json").write_text(json.dumps({"task": {"id": "tknown"}}))
+    assert only(store, out).task_id == "tknown"
+    header = Header("tknown", "out", None, "20300101-000000-00000000", 1.9e9, Process(1, None, "h", None, None), 9, {})
+    store.begin_run(header)
+    marks = [Record("step", 1.9e9, 1, None, {"loss": 0.25}), Record("checkpoint", 1.9e9, 1, details={"path": "p"})]
+    store.append(header.run_id, marks, position=1)
+    trainer_state(out / "trainer_state.json", log_history([10, 20], shift=1.0))
+    assert only(store, out).state == "replaced"
+    assert losses(store, "tknown") == [(1, 1, 0.25), (2, 10, 2.0), (2, 20, 1.5)]
+    assert [(run.number, run.first_sequence, run.last_sequence) for run in store.runs("tknown")] == [
+        (1, 0, 1),
+        (2, 2, 3),
+    ]
+    assert [mark.sequence for mark in store.checkpoints("tknown")] == [1]
+    (loss,) = (metric for metric in store.metrics("tknown") if metric.name == "loss")
+    assert (loss.count, loss.lowest, loss.highest, loss.last_sequence) == (3, 0.25, 2.0, 3)
+    assert store.task("tknown").records == 4

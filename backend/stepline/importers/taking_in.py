@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Literal
 
 from stepline.errors import ImportFailed, SteplineError, TaskNotFound
-from stepline.importers.digests import HEAD_RECORDS, Digest
+from stepline.importers.digests import Digest
 from stepline.importers.gathering import gathered
 from stepline.importers.imported import ImportedRun, ImportedTask, Remark
 from stepline.importers.journals import take_journal
 from stepline.importers.opening import watched
+from stepline.importers.recognising import compared, counted, head_of, is_prefix
 from stepline.journal import Header, Process, Record
 from stepline.store import SourceRow, SourceRun, Store, Together
 from stepline.task_identity import read_side_car, task_name
@@ -147,12 +148,12 @@ def _take_in(store: Store, task: ImportedTask, watch: _Watch) -> ImportResult:
     if recorded is not None:
         result.state, result.task_id = "recorded", recorded
         return result
-    known, digests, is_older = _compared(store, task)
+    known, digests, is_older = compared(store, task)
     total = sum(digest.records for digest in digests)
-    if known is not None and (is_older or [(r.records, r.digest) for r in known.runs] == _counted(digests)):
+    if known is not None and (is_older or [(r.records, r.digest) for r in known.runs] == counted(digests)):
         result.state, result.task_id, result.name = "unchanged", known.task_id, _shown(store, known.task_id, task.name)
         return result
-    grown = known is not None and _is_prefix(known, task)
+    grown = known is not None and is_prefix(known, task)
     result.state = "imported" if known is None else "grown" if grown else "replaced"
     result.task_id = known.task_id if known is not None else _task_id(store, task)
     with store.together() as together:
@@ -168,7 +169,7 @@ def _take_in(store: Store, task: ImportedTask, watch: _Watch) -> ImportResult:
             task.key,
             result.task_id,
             task.format,
-            _head(task),
+            head_of(task),
             tuple(
                 SourceRun(run_id, digest.records, digest.value())
                 for run_id, digest in zip(run_ids, digests, strict=True)
@@ -245,76 +246,6 @@ def _header(task: ImportedTask, task_id: str, run_id: str, run: ImportedRun, key
         run.total_steps,
         {**run.settings, **origin},
     )
-
-
-def _compared(store: Store, task: ImportedTask) -> tuple[SourceRow | None, list[Digest], bool]:
-    """The import this source was before, if any; the digests of its runs; whether it is an older copy of that."""
-    digests = _digests(task)
-    known = store.source(task.key)
-    if known is not None and _still_there(store, known):
-        return known, digests, False
-    for candidate in store.sources_like(_head(task)):
-        if not _still_there(store, candidate):
-            continue
-        if _is_prefix(candidate, task):
-            return candidate, digests, False
-        if _is_older(store, candidate, digests):
-            return candidate, digests, True
-    return None, digests, False
-
-
-def _digests(task: ImportedTask) -> list[Digest]:
-    digests = [Digest() for _ in task.runs]
-    for index, record in task.records():
-        digests[index].add(record)
-    return digests
-
-
-def _counted(digests: list[Digest]) -> list[tuple[int, str]]:
-    return [(digest.records, digest.value()) for digest in digests]
-
-
-def _head(task: ImportedTask) -> str:
-    digest = Digest()
-    for _, record in islice(task.records(), HEAD_RECORDS):
-        digest.add(record)
-    return digest.value()
-
-
-def _is_prefix(known: SourceRow, task: ImportedTask) -> bool:
-    """Whether the source has each known run's records first, and then perhaps more."""
-    if len(known.runs) > len(task.runs):
-        return False
-    digests = [Digest() for _ in known.runs]
-    matched = [False] * len(known.runs)
-    for index, record in task.records():
-        if index < len(known.runs) and not matched[index]:
-            digests[index].add(record)
-            if digests[index].records == known.runs[index].records:
-                if digests[index].value() != known.runs[index].digest:
-                    return False
-                matched[index] = True
-    return all(matched)
-
-
-def _is_older(store: Store, known: SourceRow, digests: list[Digest]) -> bool:
-    """Whether the store's records of the source's first run begin with all that this one has."""
-    if len(digests) != 1 or not known.runs or digests[0].records >= known.runs[0].records:
-        return False
-    stored = Digest()
-    for entry in store.records(known.task_id):
-        if entry.run_id == known.runs[0].run_id:
-            stored.add(entry)
-            if stored.records == digests[0].records:
-                return stored.value() == digests[0].value()
-    return False
-
-
-def _still_there(store: Store, known: SourceRow) -> bool:
-    with suppress(TaskNotFound):
-        runs = {run.id for run in store.runs(known.task_id)}
-        return all(run.run_id in runs for run in known.runs)
-    return False
 
 
 def _recorded_by_stepline(store: Store, task: ImportedTask) -> str | None:
