@@ -2,9 +2,9 @@
 
 The divider is found from the first lines; the header is the first line without numbers. A table without one has its
 columns numbered; but one column alone is the loss, and two are step and loss. A blank cell is absence, not 0. A row
-with too few cells has those it has; one with too many, or one in which nothing can be read, is left out and told. Where the
-divider is `;` a comma is the decimal point. TensorBoard's own download (`Wall time,Step,Value`) takes the metric's name
-from the file's name.
+with too few cells has those it has; one with too many, or one in which nothing can be read, is left out and told.
+Where the divider is `;` a comma is the decimal point. TensorBoard's own download (`Wall time,Step,Value`) takes the
+metric's name from the file's name.
 """
 
 from __future__ import annotations
