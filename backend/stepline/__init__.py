@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from stepline import hook
+
 __version__ = "0.1.0"
 __all__ = ["SteplineCallback", "__version__", "load", "record"]
 
@@ -37,3 +39,6 @@ _PLACES = {
     "load": "stepline.reading",
     "record": "stepline.recorder",
 }
+
+# `TrainingArguments(report_to="stepline")` is known from here on; transformers itself is not imported for it.
+hook.offer_reporting()
