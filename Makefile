@@ -37,7 +37,7 @@ fix: setup ## repair what a linter can repair
 	cd web && npm run fix
 
 bench: setup ## measure what is promised, on this machine
-	$(BIN)/python -m pytest tests/bench -s -n 0
+	$(BIN)/python -m tests.bench
 
 dev: setup ## the page with hot reload against the live backend
 	@$(BIN)/python build/dev.py
