@@ -19,7 +19,7 @@ demo: setup ## watch a real training in its own window
 	@$(BIN)/stepline demo $(ARGS)
 
 test: setup ## run every test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 	cd web && npm test
 
 lint: setup ## check form, types and layers
