@@ -146,6 +146,8 @@ class ImportedTask:
     stream: Callable[[], Iterator[tuple[int, Record]]] | None = None
     folder: Path | None = None
     """The output folder, where the task is one: its side-car may name a task that is known."""
+    place: str | None = None
+    """Where it came from, in place of the path of a file that is here for the moment."""
 
     def records(self) -> Iterator[tuple[int, Record]]:
         """Every record with its run's index, in the source's order."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -22,9 +23,10 @@ from stepline.errors import ImportFailed, SteplineError, TaskNotFound
 from stepline.importers.digests import Digest
 from stepline.importers.gathering import gathered
 from stepline.importers.imported import ImportedRun, ImportedTask, Remark
-from stepline.importers.journals import take_journal
+from stepline.importers.journals import begun, take_journal
 from stepline.importers.opening import watched
 from stepline.importers.recognising import compared, counted, head_of, is_prefix
+from stepline.importers.uploaded import error_without, placeless, remark_without, without_folder
 from stepline.journal import Header, Process, Record
 from stepline.store import SourceRow, SourceRun, Store, Together
 from stepline.task_identity import read_side_car, task_name
@@ -34,6 +36,9 @@ State = Literal["imported", "grown", "replaced", "unchanged", "recorded", "faile
 
 Progress = Callable[[Path, float], None]
 """(what is read or written now, the share of all that is done, 0 to 1)."""
+
+TakeJournal = Callable[[Path], tuple[str, int, int]]
+"""Takes the journal at a path in: (task id, records added, damaged lines). Raises SteplineError."""
 
 BATCH_RECORDS = 4096
 _LATEST_TIME = 253_402_300_799.0
@@ -68,9 +73,13 @@ def import_paths(
     *,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
+    journal: TakeJournal | None = None,
+    uploaded: Path | None = None,
 ) -> list[ImportResult]:
     """Take the files and folders in, each task whole or not at all; a path that fails does not stop the others.
 
+    `journal` takes a journal in, where somebody watches them. `uploaded` is the folder in which the paths lie for the
+    moment: their histories are known by their content, and nothing tells of that folder.
     `progress` and `cancelled` are called every megabyte read and every BATCH_RECORDS records written; once `cancelled`
     says True, nothing of the task at hand is kept, and its result is `cancelled`. Raises StoreError.
     """
@@ -81,8 +90,10 @@ def import_paths(
         try:
             with watched(watch.on_read):
                 found = gathered(path, watch.on_file)
-                results.extend(_journal(store, journal) for journal in found.journals)
-                results.extend(_take_in(store, task, watch) for task in found.tasks)
+                take = journal or partial(take_journal, store)
+                results.extend(_journal(store, each, take) for each in sorted(found.journals, key=begun))
+                tasks = (placeless(task, uploaded) if uploaded else task for task in found.tasks)
+                results.extend(_take_in(store, task, watch) for task in tasks)
             results += [ImportResult(path, "failed", error=error) for error in found.refused]
         except ImportFailed as error:
             results.append(ImportResult(path, "failed", error=error))
@@ -95,7 +106,7 @@ def import_paths(
             watch.progress(path, (index + 1) / len(paths))
         if len(results) == results_before:
             results.append(ImportResult(path, "unchanged"))
-    return results
+    return results if uploaded is None else [_as_chosen(result, uploaded) for result in results]
 
 
 class _Watch:
@@ -122,14 +133,26 @@ class _Watch:
         self.progress(path, (self._index + min(share, 1.0)) / self._count)
 
 
-def _journal(store: Store, path: Path) -> ImportResult:
+def _as_chosen(result: ImportResult, folder: Path) -> ImportResult:
+    if result.path != folder:
+        result.path = result.path.relative_to(folder)
+    result.told = [without_folder(sentence, folder) for sentence in result.told]
+    result.left_out = [remark_without(remark, folder) for remark in result.left_out]
+    result.error = error_without(result.error, folder) if result.error is not None else None
+    return result
+
+
+def _journal(store: Store, path: Path, take: TakeJournal) -> ImportResult:
     try:
-        task_id, records, damaged = take_journal(store, path)
+        task_id, records, damaged = take(path)
     except SteplineError as error:
-        return ImportResult(path, "failed", format="journal", error=error)
+        return ImportResult(path, "failed", format="journal", error=_naming(path, error))
     left_out = [Remark(str(path), f"{damaged} damaged lines")] if damaged else []
     state: State = "imported" if records else "unchanged"
-    return ImportResult(path, state, task_id, store.task(task_id).name, "journal", 1, records, left_out=left_out)
+    name = store.task(task_id).name
+    return ImportResult(
+        path, state, task_id, name, "journal", 1, records, left_out=left_out, left_out_count=len(left_out)
+    )
 
 
 def _take_in(store: Store, task: ImportedTask, watch: _Watch) -> ImportResult:
@@ -197,7 +220,7 @@ def _write(
     ended: set[int] = set()
     batch: list[Record] = []
     added = batch_run = seen = 0
-    key = str(task.folder or task.paths[0].resolve())
+    key = task.place or str(task.folder or task.paths[0].resolve())
 
     def flush() -> None:
         nonlocal added
@@ -232,7 +255,7 @@ def _write(
 
 
 def _header(task: ImportedTask, task_id: str, run_id: str, run: ImportedRun, key: str) -> Header:
-    origin: dict[str, object] = {"imported.format": task.format, "imported.path": str(task.paths[0])}
+    origin: dict[str, object] = {"imported.format": task.format, "imported.path": task.place or str(task.paths[0])}
     origin |= {f"imported.{target}": source for target, source in task.names.items()}
     if run.superseded:
         origin["imported.superseded"] = True
@@ -290,6 +313,12 @@ def _shown(store: Store, task_id: str, name: str) -> str:
     with suppress(TaskNotFound):
         return store.task(task_id).name
     return name
+
+
+def _naming(path: Path, error: SteplineError) -> SteplineError:
+    if str(path) in error.what:
+        return error
+    return type(error)(f"{path}: {error.what}", why=error.why, action=error.action, lost=error.lost)
 
 
 def _unreadable(path: Path, error: OSError) -> ImportFailed:
