@@ -31,7 +31,9 @@ export function usePlotKeys(options: PlotKeysOptions): (event: KeyboardEvent) =>
 
     const move = (steps: number): void => {
       const edge = steps > 0 ? shown.first : shown.last
-      const next = from ? recordBeside(series, from, steps) : nearestRecord(series, edge, shown)
+      const start = from ?? nearestRecord(series, edge, shown)
+      // An arrow's first stroke shows where it begins; Home and End go to their record at once.
+      const next = start && (from || !Number.isFinite(steps) ? recordBeside(series, start, steps) : start)
       view.hover.value = next
       options.point(next)
     }
