@@ -127,6 +127,13 @@ def test_a_plain_training_is_recorded_as_the_trainer_logs_it(home: Home, output:
     assert update.settings["versions.torch"] == torch.__version__
 
 
+def test_report_to_stepline_records_a_training(home: Home, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPLINE_HOME", str(home.path))
+    build(output, home.path, recorder=None, report_to="stepline", max_steps=10).train()
+    journal = only_journal(home.path)
+    assert (journal.steps, journal.status) == ([10], "completed")
+
+
 def test_speed_is_over_the_time_spent_training(home: Home, output: Path) -> None:
     class SlowEvaluation(Trainer):
         def evaluate(self, *args: Any, **kwargs: Any) -> Any:
