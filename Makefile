@@ -19,7 +19,7 @@ demo: setup ## watch a real training in its own window
 	@$(BIN)/stepline demo $(ARGS)
 
 test: setup ## run every test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 	cd web && npm test
 
 lint: setup ## check form, types and layers
@@ -37,7 +37,7 @@ fix: setup ## repair what a linter can repair
 	cd web && npm run fix
 
 bench: setup ## measure what is promised, on this machine
-	$(BIN)/python -m pytest tests/bench -s -n 0
+	$(BIN)/python -m tests.bench
 
 dev: setup ## the page with hot reload against the live backend
 	@$(BIN)/python build/dev.py

@@ -17,11 +17,13 @@ from stepline import facts
 from stepline.findings import Findings
 from stepline.history import Decoded, decode
 from stepline.home import Home
+from stepline.importers import ImportResult
+from stepline.intake import as_wire
 from stepline.journal import Header, Process, Record
 from stepline.live import Live, Source
 from stepline.server import Server
 from stepline.store import Store
-from stepline.wire import TaskDetail
+from stepline.wire import Imported, TaskDetail
 from stepline.writer import Address
 
 PATIENCE_SECS = 20.0
@@ -81,9 +83,12 @@ class FrontDoor:
     def detail(self, task_id: str) -> TaskDetail:
         return facts.detail(self.store, task_id, findings=self.findings.of(task_id), journals=self.home.journals)
 
-    def take_in(self, paths: Sequence[Path]) -> list[str]:
+    def take_in(self, paths: Sequence[Path]) -> list[Imported]:
         self.taken += paths
-        return [path.stem for path in paths]
+        return [as_wire(ImportResult(path, "imported", task_id=path.stem)) for path in paths]
+
+    def take_in_uploaded(self, folder: Path) -> list[Imported]:
+        return self.take_in([path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()])
 
     def notes(self) -> list[str]:
         return ["one line was left out"]
@@ -93,6 +98,21 @@ class FrontDoor:
 
     def writer_address(self) -> Address | None:
         return self.writer
+
+
+def multipart(files: dict[str, bytes], modified: Sequence[float] = ()) -> tuple[bytes, dict[str, str]]:
+    """What a page sends to have these files imported: body and headers."""
+    line = b"--page-made-this"
+    parts = [
+        line + b'\r\nContent-Disposition: form-data; name="file"; filename="' + name.encode() + b'"\r\n'
+        b"Content-Type: application/octet-stream\r\n\r\n" + data + b"\r\n"
+        for name, data in files.items()
+    ]
+    parts += [
+        line + b'\r\nContent-Disposition: form-data; name="modified"\r\n\r\n' + str(each).encode() + b"\r\n"
+        for each in modified
+    ]
+    return b"".join(parts) + line + b"--\r\n", {"Content-Type": "multipart/form-data; boundary=page-made-this"}
 
 
 @dataclass

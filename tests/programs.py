@@ -19,9 +19,8 @@ ENDS_SECS = 60.0
 
 def environment(**changed: str) -> dict[str, str]:
     """This process's, without a display, so that no window opens where none is meant."""
-    kept = {
-        name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY", "STEPLINE_HOME")
-    }
+    left_out = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "STEPLINE_HOME")
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
     return {**kept, "PYTHONUNBUFFERED": "1", **changed}
 
 

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from stepline.app import App, take_in
-from stepline.errors import AddressInUse, DatabaseDamaged, JournalError, Unavailable
+from stepline.app import App, import_into, take_in
+from stepline.errors import AddressInUse, DatabaseDamaged, Unavailable
 from stepline.home import Home
 from stepline.journal import Header, Process, Record, encode_header, encode_record
 from stepline.writer import WriterLock, read_address
 from tests.front_door import Answer, Looking, ask, header, steps, wait_for
+from tests.import_files import log_history, trainer_state
 
 
 def journal(home: Home, run: str = "r1", task: str = "t1", *, count: int = 10, ended: bool = True) -> Path:
@@ -207,7 +208,9 @@ def test_two_started_at_once_are_one_writer_and_one_reader(home):
 def test_a_command_takes_in_where_nobody_runs(home, tmp_path):
     journal(home)
     elsewhere = write_journal(tmp_path / "copied.jsonl", header("t2", "r2"), 5, True)
-    with take_in(home, [elsewhere]) as store:
+    (result,) = import_into(home, [elsewhere])
+    assert (result["state"], result["task"], result["records"], result["error"]) == ("imported", "t2", 6, None)
+    with take_in(home) as store:
         assert {task.id: task.records for task in store.tasks()} == {"t1": 11, "t2": 6}
         assert is_free(home), "the lock is given back before the store is read"
     with take_in(home) as store:
@@ -218,7 +221,9 @@ def test_a_command_beside_one_that_runs_sees_what_lies_there(app, home, tmp_path
     elsewhere = write_journal(tmp_path / "训练.jsonl", header("t2", "r2"), 5, True)
     for count in range(1, 4):
         journal(home, f"r{count}0", f"task{count}", count=count)
-        with take_in(home, [elsewhere]) as store:
+        (result,) = import_into(home, [elsewhere])
+        assert result["task"] == "t2"
+        with take_in(home) as store:
             found = {task.id: task.records for task in store.tasks()}
             assert found[f"task{count}"] == count + 1
             assert found["t2"] == 6
@@ -242,15 +247,20 @@ def test_commands_at_once_all_see_everything(home):
 
 
 @pytest.mark.parametrize("running", [True, False])
-def test_what_is_no_journal_is_a_clear_error(home, tmp_path, running):
+def test_what_is_no_history_is_told_and_stops_nothing(home, tmp_path, running):
     path = tmp_path / "notes.txt"
     path.write_text("hello\n", encoding="utf-8")
+    good = trainer_state(tmp_path / "mine" / "trainer_state.json", log_history(range(10, 51, 10)))
     app = App(home)
     try:
         if running:
             app.start()
-        with pytest.raises(JournalError), take_in(home, [path]):
-            pass
+        found = import_into(home, [path, tmp_path / "gone.csv", good])
+        assert [each["state"] for each in found] == ["failed", "failed", "imported"]
+        assert [each["error"]["code"] for each in found[:2]] == ["import", "import"]
+        assert str(path) in found[0]["error"]["what"]
+        with take_in(home) as store:
+            assert [(task.name, task.records) for task in store.tasks()] == [("mine", 5)]
     finally:
         app.stop()
     assert is_free(home)

@@ -8,6 +8,9 @@ import pickle
 import signal
 import subprocess
 import sys
+import time
+import urllib.request
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +75,6 @@ class Slow(TrainerCallback):
     """Makes each step take so long that requests are seen within a few of them."""
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        import time
-
         time.sleep(0.02)
 
 
@@ -126,6 +127,13 @@ def test_a_plain_training_is_recorded_as_the_trainer_logs_it(home: Home, output:
     assert update.settings["versions.torch"] == torch.__version__
 
 
+def test_report_to_stepline_records_a_training(home: Home, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPLINE_HOME", str(home.path))
+    build(output, home.path, recorder=None, report_to="stepline", max_steps=10).train()
+    journal = only_journal(home.path)
+    assert (journal.steps, journal.status) == ([10], "completed")
+
+
 def test_speed_is_over_the_time_spent_training(home: Home, output: Path) -> None:
     class SlowEvaluation(Trainer):
         def evaluate(self, *args: Any, **kwargs: Any) -> Any:
@@ -135,8 +143,6 @@ def test_speed_is_over_the_time_spent_training(home: Home, output: Path) -> None
         def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
             time.sleep(0.5)
             super()._save_checkpoint(*args, **kwargs)
-
-    import time
 
     build(
         output,
@@ -426,7 +432,8 @@ def test_a_trainer_with_our_callback_may_be_pickled(home: Home, output: Path) ->
     assert first.header.task_id == second.header.task_id
 
 
-def test_an_uncaught_exception_and_kill_9_in_processes_of_their_own(tmp_path: Path) -> None:
+@pytest.mark.skipif(not find_spec("flask"), reason="serving the page needs the app: pip install stepline[app]")
+def test_an_uncaught_exception_and_kill_9_of_a_training_that_serves_its_page(tmp_path: Path) -> None:
     def start(scene: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "tests.trainings", scene, str(tmp_path / scene)]
         return subprocess.Popen(
@@ -440,9 +447,15 @@ def test_an_uncaught_exception_and_kill_9_in_processes_of_their_own(tmp_path: Pa
 
     with start("uncaught") as uncaught, start("endless") as endless:
         assert endless.stdout is not None
+        addresses = []
         for line in endless.stdout:
+            if line.startswith("Stepline is at "):
+                addresses.append(line.removeprefix("Stepline is at ").partition("?")[0])
             if line.startswith("there"):
                 break
+        (address,) = addresses
+        with urllib.request.urlopen(f"{address}api/health", timeout=60) as answer:
+            assert answer.status == 200
         endless.kill()
         _, errors = uncaught.communicate(timeout=120)
     assert "ValueError: the data has a hole" in errors

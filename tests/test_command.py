@@ -21,6 +21,7 @@ from stepline.command import main
 from stepline.home import Home
 from stepline.writer import read_address
 from tests.front_door import wait_for
+from tests.import_files import log_history, trainer_state
 from tests.programs import Program, environment
 
 ROOT = Path(__file__).parents[1]
@@ -109,16 +110,35 @@ def test_import_takes_in_journals_once(trained: Home, tmp_path: Path, capsys: py
     assert before == after
 
 
-def test_import_refuses_what_is_no_journal_and_takes_in_nothing(
-    trained: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_import_takes_each_path_for_itself_and_says_what_failed(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = tmp_path / "notes.jsonl"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    other, gone = tmp_path / "notes.jsonl", tmp_path / "gone.csv"
     other.write_text("dear diary\n")
-    elsewhere = tmp_path / "elsewhere"
-    code, out, err = asked(capsys, "import", trained.journals, other, "--home", elsewhere)
-    assert (code, out) == (1, "")
-    assert str(other) in err
-    assert json.loads(asked(capsys, "tasks", "--json", "--home", elsewhere)[1]) == []
+    trainer_state(tmp_path / "mine" / "trainer_state.json", log_history(range(10, 51, 10)))
+    code, out, err = asked(capsys, "import", other, gone, "~/mine", "--home", home.path)
+    assert code == 1
+    (line,) = out.splitlines()
+    assert line.endswith("mine, 5 records in 1 run")
+    failed = [line for line in err.splitlines() if line.startswith("stepline: ")]
+    assert len(failed) == 2
+    assert str(other) in failed[0]
+    assert str(gone) in failed[1]
+    (task,) = json.loads(asked(capsys, "tasks", "--json", "--home", home.path)[1])
+    assert (task["name"], task["records"]) == ("mine", 5)
+
+
+def test_import_of_what_is_cut_gives_what_is_whole_and_tells_the_rest(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.jsonl"
+    rows = [json.dumps({"step": step, "loss": 1 / step}) for step in range(1, 6)]
+    path.write_text("\n".join([*rows, '{"step": 6, "lo']))
+    code, out, err = asked(capsys, "import", path, "--home", home.path)
+    assert (code, out) == (0, f"{path}: mine, 5 records in 1 run\n")
+    assert "left out: " in err
+    assert asked(capsys, "import", path, "--home", home.path)[1] == f"{path}: mine, nothing new\n"
 
 
 def test_a_damaged_line_is_left_out_counted_and_told(trained: Home, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,7 +167,7 @@ def test_a_journal_of_a_later_format_is_told(trained: Home, capsys: pytest.Captu
         (["export", "x", "--format", "xml"], 2),
         (["serve", "--port", "70000"], 2),
         (["demo", "--max-steps", "1"], 2),
-        (["import", "no-such-file.jsonl"], 2),
+        (["import", "no-such-file.jsonl"], 1),
         (["export", "no such task"], 1),
     ],
 )
@@ -304,3 +324,40 @@ def test_every_command_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0
     for command in ("open", "demo", "serve", "tasks", "export", "import", "doctor"):
         assert f"\n  {command} " in out
+
+
+CHILD = """
+import sys
+from stepline import record
+
+with record("child") as run:
+    run.log({"loss": 1.0}, step=1)
+print(*sys.argv[1:])
+sys.exit(int(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("dashes", [["--"], []])
+def test_run_records_an_unchanged_script_and_ends_with_its_exit_code(
+    home: Home, tmp_path: Path, dashes: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(CHILD, encoding="utf-8")
+    code = main(["run", "--home", str(home.path), *dashes, sys.executable, str(script), "--lr", "3"])
+    said = capfd.readouterr()
+    assert (code, said.out) == (3, "--lr 3\n")
+    assert said.err == "stepline: Ended with exit code 3.\n"
+    _, out, _ = asked(capfd, "tasks", "--json", "--home", home.path)
+    assert [(task["name"], task["status"]) for task in json.loads(out)] == [("child", "completed")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_run_of_a_command_that_is_killed_ends_as_in_a_shell(home: Home, capfd: pytest.CaptureFixture[str]) -> None:
+    code = main(["run", "--home", str(home.path), "--", sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
+    assert (code, capfd.readouterr().err) == (137, "stepline: Killed (SIGKILL).\n")
+
+
+def test_run_without_a_command_is_wrong_use(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = asked(capsys, "run", "--home", home.path)
+    assert code == 2
+    assert "COMMAND" in err

@@ -125,10 +125,18 @@ def test_keras_prints_an_epoch_and_a_bar(tmp_path):
     for epoch in (1, 2):
         words += f"Epoch {epoch}/2\n 1/50 [>....] - ETA: 5s - loss: 9.0\r"
         words += f"50/50 [=====] - 5s 3ms/step - loss: {epoch}.5 - val_loss: {epoch}.75\n"
-    assert [metrics for _, metrics in rows(read(tmp_path / "log", words))] == [
-        {"loss": 1.5, "eval_loss": 1.75},
-        {"loss": 2.5, "eval_loss": 2.75},
-    ]
+    task = read(tmp_path / "log", words)
+    assert rows(task) == [(1, {"loss": 1.5, "eval_loss": 1.75}), (2, {"loss": 2.5, "eval_loss": 2.75})]
+    assert task.runs[0].total_steps is None
+
+
+def test_lightning_counts_each_epochs_batches(tmp_path):
+    words = ""
+    for epoch in (0, 1):
+        for step in (10, 20):
+            words += f"Epoch {epoch}:  20%|██ | {step}/40 [00:01<00:10, 9.50it/s, v_num=0, train_loss={epoch}.5]\r"
+    task = read(tmp_path / "log", words)
+    assert rows(task) == [(10, {"loss": 0.5}), (20, {"loss": 0.5}), (50, {"loss": 1.5}), (60, {"loss": 1.5})]
 
 
 def test_what_was_not_understood_is_counted(tmp_path):

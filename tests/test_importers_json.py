@@ -71,3 +71,14 @@ def test_nested_values_are_flattened_and_lists_told(tmp_path):
     task = read(tmp_path, '{"step": 1, "loss": 2, "eval": {"acc": "50%"}, "grads": [1, 2]}\n' * 3)
     assert rows(task)[0] == (1, {"loss": 2.0, "eval/acc": 50.0})
     assert task.left_out_count == 3
+
+
+def test_mmdetection_has_a_line_of_the_machine_first_and_counts_in_epochs(tmp_path):
+    lines: list[dict] = [{"env_info": "Linux", "seed": 7}]
+    for epoch in (1, 2):
+        lines += [{"mode": "train", "epoch": epoch, "iter": n, "loss": 1.5} for n in (50, 100)]
+        lines.append({"mode": "val", "epoch": epoch, "iter": 40, "loss": 0.5})
+    task = read(tmp_path, "\n".join(map(json.dumps, lines)))
+    assert [step for step, metrics in rows(task) if "loss" in metrics] == [50, 100, 150, 200]
+    assert [metrics["eval_loss"] for _, metrics in rows(task) if "eval_loss" in metrics] == [0.5, 0.5]
+    assert task.runs[0].settings["seed"] == 7

@@ -57,6 +57,49 @@ def test_a_history_goes_in_once(store, tmp_path):
     assert store.live_runs() == []
 
 
+def uploaded(store: Store, folder: Path) -> list[ImportResult]:
+    return import_paths(store, sorted(folder.iterdir()), uploaded=folder)
+
+
+def test_an_upload_is_known_by_its_content_and_not_by_where_it_lay(store, tmp_path):
+    state = log_history(range(10, 51, 10))
+    trainer_state(tmp_path / "upload-1" / "trainer_state.json", state)
+    (first,) = uploaded(store, tmp_path / "upload-1")
+    assert (first.state, first.name, str(first.path)) == ("imported", "trainer_state", "trainer_state.json")
+    (run,) = store.runs(first.task_id)
+    assert run.settings["imported.path"] == "trainer_state.json"
+    trainer_state(tmp_path / "upload-2" / "trainer_state.json", state)
+    (again,) = uploaded(store, tmp_path / "upload-2")
+    assert (again.state, again.task_id) == ("unchanged", first.task_id)
+    trainer_state(tmp_path / "upload-3" / "trainer_state.json", log_history(range(10, 101, 10)))
+    (grown,) = uploaded(store, tmp_path / "upload-3")
+    assert (grown.state, grown.task_id, grown.records) == ("grown", first.task_id, 5)
+    trainer_state(tmp_path / "upload-4" / "trainer_state.json", log_history(range(10, 51, 10), shift=1.0))
+    (other,) = uploaded(store, tmp_path / "upload-4")
+    assert other.state == "imported"
+    assert other.task_id != first.task_id
+
+
+def test_an_uploaded_folder_bears_its_own_name_and_its_checkpoints_places(store, tmp_path):
+    root = tmp_path / "upload-1"
+    for last in (20, 40):
+        trainer_state(root / "mine" / f"checkpoint-{last}" / "trainer_state.json", log_history(range(10, last + 1, 10)))
+    (result,) = uploaded(store, root)
+    assert (result.state, result.name) == ("imported", "mine")
+    assert [row.path for row in store.checkpoints(result.task_id)] == ["mine/checkpoint-20", "mine/checkpoint-40"]
+    told = json.dumps([run.settings for run in store.runs(result.task_id)]) + str(result)
+    assert "upload-1" not in told
+
+
+def test_a_refused_upload_names_the_file_as_it_was_chosen(store, tmp_path):
+    (tmp_path / "upload-1").mkdir()
+    (tmp_path / "upload-1" / "notes.md").write_text("dear diary\n")
+    (result,) = uploaded(store, tmp_path / "upload-1")
+    assert result.state == "failed"
+    assert "notes.md" in str(result.error)
+    assert "upload-1" not in str(result.error)
+
+
 def test_the_original_name_stays_beside_a_mapped_one(store, tmp_path):
     result = only(store, write_lines(tmp_path / "log.jsonl", [{"step": n, "train/loss": 1.0} for n in (1, 2, 3)]))
     assert result.names == {"loss": "train/loss"}
@@ -196,3 +239,25 @@ def test_an_export_comes_back_the_same(store, tmp_path):
     assert list(other.records(result.task_id)) == list(store.records(task_id))
     assert only(other, exported).state == "unchanged"
     other.close()
+
+
+def test_replacing_leaves_the_tasks_other_runs_as_they_were(store, tmp_path):
+    out = tmp_path / "out"
+    trainer_state(out / "trainer_state.json", log_history([10, 20, 30]))
+    (out / "stepline.json").write_text(json.dumps({"task": {"id": "tknown"}}))
+    assert only(store, out).task_id == "tknown"
+    header = Header("tknown", "out", None, "20300101-000000-00000000", 1.9e9, Process(1, None, "h", None, None), 9, {})
+    store.begin_run(header)
+    marks = [Record("step", 1.9e9, 1, None, {"loss": 0.25}), Record("checkpoint", 1.9e9, 1, details={"path": "p"})]
+    store.append(header.run_id, marks, position=1)
+    trainer_state(out / "trainer_state.json", log_history([10, 20], shift=1.0))
+    assert only(store, out).state == "replaced"
+    assert losses(store, "tknown") == [(1, 1, 0.25), (2, 10, 2.0), (2, 20, 1.5)]
+    assert [(run.number, run.first_sequence, run.last_sequence) for run in store.runs("tknown")] == [
+        (1, 3, 4),
+        (2, 5, 6),
+    ], "what was taken away leaves its sequences empty"
+    assert [mark.sequence for mark in store.checkpoints("tknown")] == [4]
+    (loss,) = (metric for metric in store.metrics("tknown") if metric.name == "loss")
+    assert (loss.count, loss.lowest, loss.highest, loss.last_sequence) == (3, 0.25, 2.0, 6)
+    assert store.task("tknown").records == 4

@@ -93,3 +93,9 @@ def test_a_step_within_the_epoch_counts_on(tmp_path):
 def test_chinese_names_in_gbk(tmp_path):
     task = read(tmp_path, "step,loss,准确率\n1,2.5,0.5\n2,2,0.6\n", encoding="gbk")
     assert rows(task)[0] == (1, {"loss": 2.5, "准确率": 0.5})
+
+
+@pytest.mark.parametrize(("words", "steps"), [("1 2.5\n5 2.25\n", [1, 5]), ("2.5\n2.25\n", [1, 2])])
+def test_numbers_without_a_header(tmp_path, words, steps):
+    found = rows(read(tmp_path, words))
+    assert found == [(steps[0], {"loss": 2.5}), (steps[1], {"loss": 2.25})]

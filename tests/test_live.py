@@ -32,7 +32,6 @@ class Listening:
     def __init__(self, client: Client) -> None:
         self.client = client
         self.messages: list = []
-        self.times: list[float] = []
         self.came = threading.Condition()
         self.thread = threading.Thread(target=self._listen, daemon=True)
         self.thread.start()
@@ -42,7 +41,6 @@ class Listening:
         for message in self.client.messages():
             with self.came:
                 self.messages.append(decode(message) if isinstance(message, bytes) else message)
-                self.times.append(time.monotonic())
                 self.came.notify_all()
 
     def wait(self, condition) -> None:
@@ -236,6 +234,7 @@ def test_at_most_one_batch_in_the_interval(home):
     interval = 0.3
     with looking(home, interval) as (door, store):
         store.begin_run(header())
+        begun = time.monotonic()
         client = Listening(door.live.join())
         client.client.subscribe(ask("t1", 0, "loss"))
         client.wait(lambda: client.frames)
@@ -244,11 +243,8 @@ def test_at_most_one_batch_in_the_interval(home):
             door.live.nudge()
             time.sleep(0.01)
         client.wait(lambda: client.frames[-1].metadata["cursor"] == 100)
-        told = [
-            when for when, message in zip(client.times, client.messages, strict=True) if isinstance(message, Decoded)
-        ]
-        # Batches begin an interval apart; reading one takes a little, so their ends may lie a little closer.
-        assert len(told) <= 2 + (told[-1] - told[0]) / (interval * 0.8)
+        # The answer to the subscription comes at once, the others begin an interval apart, however slow the machine is.
+        assert len(client.frames) <= 2 + (time.monotonic() - begun) / interval
 
 
 def test_another_processs_commit_is_noticed(live):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 
 import stepline
 from stepline.home import Home
+from stepline.journal import Heartbeat
 from tests.journals import only_journal, read_journals, run_python
 
 
@@ -257,6 +259,21 @@ def test_no_thread_is_left(home: Home) -> None:
     assert len(during) == 1
     during[0].join(timeout=30)
     assert not during[0].is_alive()
+
+
+def test_while_nothing_is_logged_the_heart_beats_and_a_removed_journal_comes_back(home: Home) -> None:
+    with stepline.record("pilot", home=home) as run:
+        run.log({"loss": 1.0}, step=7)
+        (path,) = home.journals.iterdir()
+        path.unlink()
+        deadline = time.monotonic() + 60
+        while not (path.exists() and b"heartbeat" in path.read_bytes()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+    journal = only_journal(home.path)
+    beats = [entry for entry in journal.entries if isinstance(entry, Heartbeat)]
+    assert beats
+    assert {(beat.step, beat.phase) for beat in beats} == {(7, "train")}
+    assert journal.steps == [7]
 
 
 KILLED = """

@@ -50,7 +50,7 @@ def test_a_steady_run_ends_when_its_pace_says():
     span = remaining_secs(run(50, 2.0), 50, Schedule(100))
     assert holds(span, 100.0)
     assert span is not None
-    assert span[1] - span[0] < 10
+    assert span[1] - span[0] < 20
 
 
 @pytest.mark.parametrize("steps", range(ENOUGH_PAIRS + 1))

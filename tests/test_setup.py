@@ -131,7 +131,6 @@ def test_make_lists_its_commands() -> None:
         assert f"make {command} " in told
 
 
-@pytest.mark.xdist_group("packages")
 def test_the_sdist_installs_without_npm(tmp_path: Path) -> None:
     if not (ROOT / "backend" / "stepline" / "web_dist" / "index.html").is_file():
         pytest.skip("the page is not built: make setup")

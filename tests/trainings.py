@@ -87,7 +87,9 @@ def main(scene: str, folder: Path) -> None:
     if scene == "uncaught":
         build(output, home, callbacks=(At(25, fail),)).train()
     elif scene == "endless":
-        build(output, home, callbacks=(At(12, say_where),), max_steps=10_000_000, logging_steps=1).train()
+        serving = SteplineCallback(home=home, serve=True)
+        at_twelve = At(12, say_where)
+        build(output, home, recorder=serving, callbacks=(at_twelve,), max_steps=10_000_000, logging_steps=1).train()
     else:
         raise SystemExit(f"no scene {scene}")
 

@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import json
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,11 +23,13 @@ from stepline.errors import Refused, SteplineError, StoreError, Unavailable, err
 from stepline.findings import Findings
 from stepline.home import Home
 from stepline.ingest import Ingest
+from stepline.intake import Progress, take_in_all, take_in_uploaded
 from stepline.live import Live, Source
 from stepline.server import Server
 from stepline.server.forwarding import TIMEOUT_SECS
+from stepline.server.uploads import uploads_folder
 from stepline.store import Store
-from stepline.wire import TaskDetail
+from stepline.wire import Imported, TakenIn, TaskDetail
 from stepline.writer import Address, WriterLock, publish_address, read_address, withdraw_address
 
 log = logging.getLogger(__name__)
@@ -122,11 +125,17 @@ class App:
         found = self._findings.of(task_id) if self._findings is not None else []
         return facts.detail(self.store, task_id, findings=found, journals=self.home.journals)
 
-    def take_in(self, paths: Sequence[Path] = ()) -> list[str]:
-        """Take in all that lies in the home, and the journals at these paths; ids of the tasks that these belong to."""
-        if self._ingest is None:
-            raise Unavailable("This Stepline reads beside the writer", action="Ask the writer")
-        return _take_in(self._ingest, paths)
+    def take_in(self, paths: Sequence[Path] = ()) -> list[Imported]:
+        """Take in all that lies in the home, and the histories at these paths; what became of each of them."""
+        found = take_in_all(self._writing_ingest(), self.store, paths)
+        self.live.nudge()
+        return found
+
+    def take_in_uploaded(self, folder: Path) -> list[Imported]:
+        """Take in what a page sent, which lies in `folder` for the moment; what became of each."""
+        found = take_in_uploaded(self._writing_ingest(), self.store, folder)
+        self.live.nudge()
+        return found
 
     def notes(self) -> list[str]:
         """What a person should know: journals that were refused, lines that were left out. The writer alone knows."""
@@ -140,8 +149,15 @@ class App:
     def writer_address(self) -> Address | None:
         return read_address(self.home)
 
+    def _writing_ingest(self) -> Ingest:
+        if self._ingest is None:
+            raise Unavailable("This Stepline reads beside the writer", action="Ask the writer")
+        return self._ingest
+
     def _write(self) -> None:
         """Become the writer; the lock is held."""
+        # Left by a writer that was killed while a page sent it files.
+        shutil.rmtree(uploads_folder(self.home), ignore_errors=True)
         store = Store.open(self.home.database, writable=True)
         if self._store is not None:
             # Requests may be reading from it; it is closed at the end.
@@ -171,12 +187,21 @@ class App:
 
 
 @contextmanager
-def take_in(home: Home, paths: Sequence[str | Path] = ()) -> Iterator[Store]:
-    """Take in all that lies in the home, and the journals at `paths`; then the store, to read from.
+def take_in(home: Home) -> Iterator[Store]:
+    """Take in all that lies in the home; then the store, to read from. Raises HomeError, StoreError, Unavailable.
 
-    Where another process writes the home it is asked to do so, and the answer awaited. The lock is held for the taking
-    in alone: a long export or a notebook keeps nobody from writing. Raises HomeError, StoreError, and JournalError for
-    one of `paths` that is no journal.
+    The lock is held for the taking in alone: a long export or a notebook keeps nobody from writing.
+    """
+    import_into(home)
+    with contextlib.closing(_open_beside(home)) as store:
+        yield store
+
+
+def import_into(home: Home, paths: Sequence[str | Path] = (), *, progress: Progress | None = None) -> list[Imported]:
+    """Take in all that lies in the home, and the histories at `paths`; what became of each path.
+
+    Where another process writes the home it is asked to do so, and the answer awaited, without progress. Raises
+    HomeError, StoreError, Unavailable; a path that fails is a result with its error.
     """
     places = [Path(path).absolute() for path in paths]
     lock = WriterLock(home)
@@ -185,12 +210,12 @@ def take_in(home: Home, paths: Sequence[str | Path] = ()) -> Iterator[Store]:
         if lock.acquire():
             try:
                 with contextlib.closing(Store.open(home.database, writable=True)) as store:
-                    _take_in(Ingest(home, store), places)
+                    return take_in_all(Ingest(home, store), store, places, progress)
             finally:
                 lock.release()
-            break
-        if _asked(home, places):
-            break
+        found = _asked(home, places)
+        if found is not None:
+            return found
         if time.monotonic() > ends:
             raise Unavailable(
                 "Another process writes this home and does not answer",
@@ -198,13 +223,6 @@ def take_in(home: Home, paths: Sequence[str | Path] = ()) -> Iterator[Store]:
                 action="End it, or try again later",
             )
         time.sleep(0.05)
-    with contextlib.closing(_open_beside(home)) as store:
-        yield store
-
-
-def _take_in(ingest: Ingest, paths: Sequence[Path]) -> list[str]:
-    ingest.take_in_all()
-    return [ingest.import_journal(path) for path in paths]
 
 
 def _open_beside(home: Home) -> Store:
@@ -219,11 +237,11 @@ def _open_beside(home: Home) -> Store:
             time.sleep(0.05)
 
 
-def _asked(home: Home, paths: Sequence[Path]) -> bool:
-    """Whether the writer was there to take in for us. Raises what it says was wrong."""
+def _asked(home: Home, paths: Sequence[Path]) -> list[Imported] | None:
+    """What the writer took in for us; None where it was not there. Raises what it says was wrong."""
     writer = read_address(home)
     if writer is None:
-        return False
+        return None
     place = urlsplit(writer.address)
     connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=TIMEOUT_SECS)
     try:
@@ -233,13 +251,14 @@ def _asked(home: Home, paths: Sequence[Path]) -> bool:
         answer = connection.getresponse()
         said = json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError):
-        return False
+        return None
     finally:
         connection.close()
     if answer.status == Refused.http_status:
         # The address is older than whoever listens there now.
-        return False
+        return None
     if answer.status != 200:
         error = said["error"]
         raise error_of(error["code"])(error["what"], why=error["why"], action=error["action"], lost=error["lost"])
-    return True
+    taken: TakenIn = said
+    return taken["imported"]

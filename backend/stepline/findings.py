@@ -42,8 +42,7 @@ class _UpTo:
 class _Examination:
     def __init__(self, store: Store) -> None:
         self.source = _UpTo(store)
-        # One for each task: it lets nobody in while it examines. Its protocols ask for attributes that can be set; the
-        # store's rows are frozen, and it only reads them.
+        # One for each task: it lets nobody in while it examines.
         self.diagnosis = Diagnosis(cast(Examined, self.source))
         self.queued = False
         self.found: list[Finding] = []

@@ -116,7 +116,6 @@ def encode_header(header: Header) -> bytes:
             **launch,
             "total_steps": header.total_steps,
             "settings": header.settings,
-            **launch,
         }
     )
 

@@ -17,6 +17,8 @@ from typing import Any
 
 from stepline.endings import Ending, ending_of
 from stepline.home import Home
+from stepline.journal import Update
+from stepline.plain import flat_settings
 from stepline.run_journal import Recorder, failure_text, new_header, say, size_bytes, strict
 from stepline.task_identity import TaskIdentity, task_of_key
 
@@ -69,6 +71,11 @@ class Run:
         """Record training metrics: a record of kind `step`."""
         if self._recorder is not None:
             self._recorder.record("step", step=step, epoch=epoch, metrics=metrics)
+
+    def add_settings(self, settings: Mapping[str, Any]) -> None:
+        """Record settings that are known only after the run began."""
+        if self._recorder is not None:
+            self._recorder.update(Update(settings=flat_settings(settings)))
 
     def evaluation(self, metrics: Mapping[str, Any], step: int | None = None, epoch: float | None = None) -> None:
         """Record what an evaluation gave."""

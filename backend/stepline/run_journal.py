@@ -89,10 +89,6 @@ class Recorder:
             # The process may start no more threads: the run is recorded without heartbeats.
             self.tell(error)
 
-    @property
-    def open(self) -> bool:
-        return not self._ended.is_set()
-
     def record(
         self,
         kind: Kind,

@@ -221,14 +221,40 @@ class TaskEdit(TypedDict, total=False):
 
 
 class TakeIn(TypedDict):
-    """Asks to take in what lies in the home, and the journals at these paths besides."""
+    """Asks to take in what lies in the home, and the histories at these paths besides: files, folders, journals."""
 
     paths: list[str]
 
 
+class LeftOut(TypedDict):
+    place: str
+    reason: str
+
+
+class Imported(TypedDict):
+    """What became of one task of one path, or of the path, where no task was found in it."""
+
+    path: str
+    state: Literal["imported", "grown", "replaced", "unchanged", "recorded", "failed", "cancelled"]
+    """`grown`: what is new was appended. `recorded`: Stepline recorded this training itself."""
+    task: str | None
+    name: str
+    format: str
+    runs: int
+    records: int
+    """Those added."""
+    told: list[str]
+    """What was understood in a way that a person should know, a sentence each."""
+    left_out: list[LeftOut]
+    left_out_count: int
+    """`left_out` has the first 200 of them."""
+    error: ErrorBody | None
+
+
 class TakenIn(TypedDict):
     tasks: list[str]
-    """Ids of the tasks whose journals lay at the asked paths."""
+    """Ids of the tasks that the asked paths belong to."""
+    imported: list[Imported]
 
 
 class Command(TypedDict):

@@ -216,14 +216,39 @@ export interface TaskEdit {
   notes?: string
 }
 
-/** Asks to take in what lies in the home, and the journals at these paths besides. */
+/** Asks to take in what lies in the home, and the histories at these paths besides: files, folders, journals. */
 export interface TakeIn {
   paths: string[]
 }
 
+export interface LeftOut {
+  place: string
+  reason: string
+}
+
+/** What became of one task of one path, or of the path, where no task was found in it. */
+export interface Imported {
+  path: string
+  /** `grown`: what is new was appended. `recorded`: Stepline recorded this training itself. */
+  state: 'imported' | 'grown' | 'replaced' | 'unchanged' | 'recorded' | 'failed' | 'cancelled'
+  task: string | null
+  name: string
+  format: string
+  runs: number
+  /** Those added. */
+  records: number
+  /** What was understood in a way that a person should know, a sentence each. */
+  told: string[]
+  left_out: LeftOut[]
+  /** `left_out` has the first 200 of them. */
+  left_out_count: number
+  error: ErrorBody | null
+}
+
 export interface TakenIn {
-  /** Ids of the tasks whose journals lay at the asked paths. */
+  /** Ids of the tasks that the asked paths belong to. */
   tasks: string[]
+  imported: Imported[]
 }
 
 /** Asks a running training to do something now; it says in its journal when it did. */

@@ -1,7 +1,7 @@
-"""The command line: `stepline [open] | demo | serve | tasks | export | import | doctor`.
+"""The command line: `stepline [open] | demo | run | serve | tasks | export | import | doctor`.
 
 Exit code 0 on success, 2 on wrong use, 1 on failure, then with one line on standard error that says what, why and what
-to do. A traceback is shown with `--debug` only.
+to do; `run` ends with its child's. A traceback is shown with `--debug` only.
 """
 
 from __future__ import annotations

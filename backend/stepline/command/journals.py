@@ -1,28 +1,13 @@
-"""Journals named on the command line, and those in the home that cannot be taken in."""
+"""Journals in the home that cannot be taken in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-from stepline.errors import JournalError, UsageError
+from stepline.errors import JournalError
 from stepline.home import Home
 from stepline.ingest.journals import JournalFile, journal_names, open_journal
 from stepline.store import Store
-
-
-def named(paths: tuple[Path, ...]) -> Iterator[JournalFile]:
-    """The journals at `paths`, folders gone through. Raises UsageError for a path that is not there, JournalError."""
-    for path in paths:
-        if path.is_dir():
-            found = [Path(entry.path) for entry in journal_names(path)]
-            if not found:
-                raise UsageError(f"There is no journal in {path}", action="Name a file that ends in .jsonl")
-            yield from (opened(each) for each in sorted(found))
-        elif path.exists():
-            yield opened(path)
-        else:
-            raise UsageError(f"There is no file {path}", action="Name a journal, or a folder of journals")
 
 
 def opened(path: Path) -> JournalFile:

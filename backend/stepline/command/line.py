@@ -13,14 +13,14 @@ import click
 from stepline import __version__
 from stepline.errors import SteplineError
 
-COMMANDS = ("open", "demo", "serve", "tasks", "export", "import", "doctor")
+COMMANDS = ("open", "demo", "run", "serve", "tasks", "export", "import", "doctor")
 
 
 def run(arguments: list[str]) -> int:
     """Run one command; every failure ends here, as one line on standard error. Returns the exit code."""
     debug = "--debug" in arguments
     try:
-        stepline.main(arguments, prog_name="stepline", standalone_mode=False)
+        code = stepline.main(arguments, prog_name="stepline", standalone_mode=False)
     except click.ClickException as error:
         return told(f"{error.format_message()} See: stepline --help", 2)
     except SteplineError as error:
@@ -38,7 +38,7 @@ def run(arguments: list[str]) -> int:
             traceback.print_exc()
         hint = "Run it again with --debug for the details, and report them with the output of `stepline doctor`."
         return told(f"A fault in Stepline itself: {type(error).__name__}: {error}. {hint}", 1)
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def told(line: str, code: int) -> int:
@@ -94,6 +94,17 @@ def demo(home: Path | None, max_steps: int | None, headless: bool) -> None:
     training.demo(home, max_steps=max_steps, headless=headless)
 
 
+@stepline.command("run", context_settings={"allow_interspersed_args": False})
+@click.option("--task", help="Names the task; by default the output folder does.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@everywhere
+def run_command(home: Path | None, task: str | None, command: tuple[str, ...]) -> int:
+    """Run a training script unchanged and record it: stepline run -- python train.py. Ends with its exit code."""
+    from stepline.command import running
+
+    return running.run(home, task, command)
+
+
 @stepline.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: one that is free.")
 @everywhere
@@ -129,11 +140,15 @@ def export(home: Path | None, task: str, form: str, output: Path | None) -> None
 @stepline.command("import")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @everywhere
-def import_(home: Path | None, paths: tuple[Path, ...]) -> None:
-    """Take in journals, and folders of journals, from elsewhere."""
+def import_(home: Path | None, paths: tuple[Path, ...]) -> int:
+    """Take in other tools' training histories, and journals from elsewhere: files and folders.
+
+    Trainer states and output folders, TensorBoard event files, CSV, JSON lines, wandb offline runs, text logs.
+    Importing again adds only what is new.
+    """
     from stepline.command import transfer
 
-    transfer.import_paths(home, paths)
+    return transfer.import_paths(home, paths)
 
 
 @stepline.command()

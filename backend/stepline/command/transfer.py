@@ -9,11 +9,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+
 from stepline import exporters
-from stepline.app import take_in
+from stepline.app import import_into, take_in
 from stepline.command.homes import open_home, say
-from stepline.command.journals import named
 from stepline.errors import SteplineError
+from stepline.intake import Progress
+from stepline.wire import Imported
+
+LEFT_OUT_SHOWN = 10
+"""Places told one by one; the rest is counted."""
 
 
 def export(path: Path | None, task: str, form: str, output: Path | None) -> None:
@@ -47,14 +56,52 @@ def destination(output: Path | None) -> Iterator[TextIO]:
         draft.unlink(missing_ok=True)
 
 
-def import_paths(path: Path | None, paths: tuple[Path, ...]) -> None:
-    """Take in journals from elsewhere. All are looked at before the first is taken in."""
+def import_paths(path: Path | None, paths: tuple[Path, ...]) -> int:
+    """Take in histories from elsewhere, each path for itself: a line of what was taken on standard output, what was
+    left out and what failed on standard error. Returns the exit code, 1 where a path failed."""
     home = open_home(path)
-    journals = list(named(paths))
-    with take_in(home, [journal.path for journal in journals]) as store:
-        for journal in journals:
-            run = store.run(journal.header.run_id)
-            if run is not None:
-                name = store.task(run.task_id).name
-                damaged = f", {run.damaged} damaged lines left out" if run.damaged else ""
-                print(f"{journal.path}: {name}, run {run.number}, {run.records} records, {run.status}{damaged}")
+    with bar() as progress:
+        found = import_into(home, [each.expanduser() for each in paths], progress=progress)
+    for each in found:
+        if each["error"] is not None:
+            error = each["error"]
+            sentences = SteplineError(error["what"], why=error["why"], action=error["action"], lost=error["lost"])
+            say(f"stepline: {' '.join(str(sentences).split())}")
+            continue
+        print(f"{each['path']}: {taken(each)}")
+        for sentence in each["told"]:
+            say(f"  {sentence}")
+        for place in each["left_out"][:LEFT_OUT_SHOWN]:
+            say(f"  left out: {place['place']}: {place['reason']}")
+        more = each["left_out_count"] - LEFT_OUT_SHOWN
+        if more > 0:
+            say(f"  left out: {more} more")
+    return int(any(each["error"] is not None for each in found))
+
+
+def taken(imported: Imported) -> str:
+    """What became of one task, in a few words."""
+    records, runs = imported["records"], imported["runs"]
+    counted = f"{records} {'record' if records == 1 else 'records'}"
+    words = {
+        "imported": f"{counted} in {runs} {'run' if runs == 1 else 'runs'}",
+        "grown": f"{counted} more",
+        "replaced": f"it had changed; {counted} in place of those before",
+        "unchanged": "nothing new",
+        "recorded": "recorded by Stepline itself, nothing to add",
+        "cancelled": "cancelled",
+    }[imported["state"]]
+    return f"{imported['name']}, {words}" if imported["name"] else words
+
+
+@contextlib.contextmanager
+def bar() -> Iterator[Progress | None]:
+    """A progress bar where somebody looks at standard error."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with RichProgress(*columns, console=console, transient=True) as shown:
+        line = shown.add_task("", total=1.0)
+        yield lambda path, share: shown.update(line, description=escape(path.name), completed=share)

@@ -67,9 +67,15 @@ class MaskedNaN:
         for group in np.split(suspects, np.flatnonzero(np.diff(suspects) > 1) + 1) if len(suspects) else []:
             self._pass_clean(loss, place, int(group[0]))
             place = int(group[-1]) + 1
-            if not sure[group].any() and not self._ordinary_before():
-                self._pass_clean(loss, int(group[0]), place)
-                continue
+            if not self._open and not self._ordinary_before():
+                # Exact zeros where the loss lies around 0 anyway: a stretch begins with the first sure sign, however
+                # many records came at once.
+                sure_ones = np.flatnonzero(sure[group])
+                begin = int(sure_ones[0]) if len(sure_ones) else len(group)
+                self._pass_clean(loss, int(group[0]), int(group[0]) + begin)
+                group = group[begin:]
+                if not len(group):
+                    continue
             signs = set()
             if certain[group].any():
                 signs.add(CERTAIN)

@@ -15,24 +15,36 @@ Integers = npt.NDArray[np.int64]
 class ColumnsLike(Protocol):
     """A series in sequence order, a value a record that has the metric."""
 
-    sequence: Integers
-    run: npt.NDArray[np.int32]
-    step: Floats
-    time: Floats
-    value: Floats
+    @property
+    def sequence(self) -> Integers: ...
+    @property
+    def run(self) -> npt.NDArray[np.int32]: ...
+    @property
+    def step(self) -> Floats: ...
+    @property
+    def time(self) -> Floats: ...
+    @property
+    def value(self) -> Floats: ...
 
 
 class RunLike(Protocol):
-    number: int
-    status: str
-    heartbeat_time: float | None
-    heartbeat_phase: str | None
+    @property
+    def number(self) -> int: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def heartbeat_time(self) -> float | None: ...
+    @property
+    def heartbeat_phase(self) -> str | None: ...
 
 
 class CheckpointLike(Protocol):
-    sequence: int
-    run_number: int
-    step: int | None
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def run_number(self) -> int: ...
+    @property
+    def step(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, TypeVar
@@ -135,9 +134,9 @@ class Series:
             self.value.copy(),
         )
 
-    def with_values(self, name: str, of: Callable[[Floats], Floats]) -> Series:
+    def with_values(self, name: str, value: Floats) -> Series:
         """Another series at the same places."""
-        return replace(self, name=name, value=of(self.value))
+        return replace(self, name=name, value=value)
 
     @cached_property
     def grouped(self) -> Grouped:

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from stepline.history.derived import DERIVED
 from stepline.history.series import Series
 from stepline.history.smoothing import Smoother, Smoothing
 from stepline.history.source import Source
-from stepline.history.whole import WholeSeries, read
+from stepline.history.whole import WholeSeries, is_logged
 from stepline.kernels import Floats
 
 POINTS_KEPT = 4_096
@@ -51,7 +52,7 @@ class Tails:
     ) -> tuple[Series, Floats | None]:
         """The points with a sequence in [since, cursor) and their smoothed values, None where smoothing is off."""
         if not smoothing.on:
-            return read(self._source, task_id, name, since, cursor), None
+            return _read(self._source, task_id, name, since, cursor), None
         tail = self._tail(task_id, name, smoothing)
         with tail.lock:
             if tail.recent is None or tail.recent.cursor > self._source.next_sequence(task_id) or since < tail.since:
@@ -92,7 +93,7 @@ class Tails:
         assert tail.smoother is not None
         if tail.recent.cursor >= cursor:
             return
-        newer = read(self._source, task_id, name, tail.recent.cursor, cursor)
+        newer = _read(self._source, task_id, name, tail.recent.cursor, cursor)
         tail.smoothed = np.concatenate([tail.smoothed, tail.smoother.take(newer.run, newer.value)])
         tail.recent = tail.recent.followed_by(newer)
 
@@ -104,3 +105,12 @@ class Tails:
             tail.since = int(tail.recent.sequence[surplus - 1]) + 1
             tail.recent = tail.recent.cut(slice(surplus, None)).copy()
             tail.smoothed = tail.smoothed[surplus:].copy()
+
+
+def _read(source: Source, task_id: str, name: str, first: int, cursor: int) -> Series:
+    """The points of a logged or derived series with a sequence in [first, cursor)."""
+    derived = DERIVED.get(name)
+    if derived is None or is_logged(source, task_id, name):
+        return Series.read(source, task_id, name, first, cursor)
+    logged = Series.read(source, task_id, derived.source, first, cursor)
+    return logged.with_values(name, derived.of(logged.value))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stepline.history.derived import DERIVED
+from stepline.history.derived import DERIVED, Derived
 from stepline.history.series import Series
 from stepline.history.smoothing import Smoother, Smoothing
 from stepline.history.source import Source
@@ -28,6 +28,7 @@ Key = tuple[str, str]
 class _Entry:
     lock: threading.Lock = field(default_factory=threading.Lock)
     series: Series | None = None
+    derived: Derived | None = None
     smoothed: OrderedDict[Smoothing, tuple[Floats, Smoother]] = field(default_factory=OrderedDict)
 
     @property
@@ -93,14 +94,23 @@ class WholeSeries:
 
     def _up_to_date(self, entry: _Entry, task_id: str, name: str, cursor: int) -> Series:
         series = entry.series
-        if series is not None and series.cursor > self._source.next_sequence(task_id):
-            # The task was deleted and has come anew.
+        derived = DERIVED.get(name)
+        if derived is not None and is_logged(self._source, task_id, name):
+            derived = None
+        if series is not None and (series.cursor > self._source.next_sequence(task_id) or entry.derived != derived):
+            # The task was deleted and has come anew, or it logs now what was derived until now.
             series = None
             entry.smoothed.clear()
-        if series is None:
-            series = read(self._source, task_id, name, 0, cursor)
+        entry.derived = derived
+        if derived is not None:
+            # Another thread may have brought this further than the one that asks now.
+            source = self.raw(task_id, derived.source, cursor if series is None else max(cursor, series.cursor))
+            known = np.empty(0) if series is None else series.value
+            series = source.with_values(name, np.concatenate([known, derived.of(source.value[len(known) :])]))
+        elif series is None:
+            series = Series.read(self._source, task_id, name, 0, cursor)
         elif series.cursor < cursor:
-            series = series.followed_by(read(self._source, task_id, name, series.cursor, cursor))
+            series = series.followed_by(Series.read(self._source, task_id, name, series.cursor, cursor))
         entry.series = series
         return series
 
@@ -116,13 +126,5 @@ class WholeSeries:
                 surplus -= size
 
 
-def read(source: Source, task_id: str, name: str, first: int, cursor: int) -> Series:
-    """The points of a logged or derived series with a sequence in [first, cursor)."""
-    derived = DERIVED.get(name)
-    if derived is None or _is_logged(source, task_id, name):
-        return Series.read(source, task_id, name, first, cursor)
-    return Series.read(source, task_id, derived.source, first, cursor).with_values(name, derived.of)
-
-
-def _is_logged(source: Source, task_id: str, name: str) -> bool:
+def is_logged(source: Source, task_id: str, name: str) -> bool:
     return any(metric.name == name for metric in source.metrics(task_id))

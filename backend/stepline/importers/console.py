@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stepline.errors import ImportFailed
 from stepline.importers import console_patterns as patterns
-from stepline.importers.imported import Reading, Remarks, Row, Value
+from stepline.importers.imported import Reading, Remarks, Row, Value, kept
 from stepline.importers.lines import lines
 from stepline.importers.naming import name_for
 from stepline.importers.opening import Opened
@@ -37,6 +37,7 @@ class _State:
     time: float | None = None
     bar_step: int | None = None
     bar_total: int = 0
+    bar_counts: bool = False
     bar_shown: tuple[float | None, int] | None = None
     waiting: Row | None = None
     unread: int = 0
@@ -47,8 +48,9 @@ def read(path: Path) -> Reading:
     """The log's rows. Raises ImportFailed where no line is understood."""
     remarks = Remarks()
     state = _State()
-    count = sum(1 for _ in _rows(path, remarks, state))
-    if not count:
+    states = [state]
+    rows = kept(lambda: _rows(path, remarks, states.pop() if states else _State()))
+    if not sum(1 for _ in rows()):
         raise ImportFailed(
             f"{path} holds no training history",
             why="No line of it prints a loss or a step in a form that is known",
@@ -63,7 +65,7 @@ def read(path: Path) -> Reading:
         FORMAT,
         path,
         name_for(path),
-        lambda: _rows(path, remarks, _State()),
+        rows,
         remarks=remarks,
         told=told,
         total_steps=state.bar_total or None,
@@ -113,18 +115,25 @@ def _on_bar(bar: patterns.Bar, words: str, state: _State) -> Iterator[Row]:
     if bar.values:
         if state.bar_shown != (state.epoch, bar.step):
             state.bar_shown = (state.epoch, bar.step)
-            values: dict[str, Value] = {"step": float(bar.step), **bar.values}
-            if state.epoch is not None:
-                values["epoch"] = state.epoch
-            yield Row(values, time=state.time)
+            yield Row(_with_place(bar, state), time=state.time)
         return
-    if bar.is_epochs:
+    if bar.is_within_epoch:
         return
     if bar.total >= state.bar_total:
         # The training's bar is the longest; an evaluation's bar within it is shorter.
         state.bar_total, state.bar_step = bar.total, bar.step
         if state.waiting is not None:
             yield _placed(state)
+
+
+def _with_place(bar: patterns.Bar, state: _State) -> dict[str, Value]:
+    """A bar's figures at their step; those at an epoch's end, which is all that is taken of Keras, at their epoch."""
+    if state.epoch is None:
+        return {"step": float(bar.step), **bar.values}
+    state.bar_counts = state.bar_counts or bar.step < bar.total
+    if not state.bar_counts:
+        return {"epoch": state.epoch, **bar.values}
+    return {"epoch": state.epoch, "step": f"{bar.step}/{bar.total}", **bar.values}
 
 
 def _placed(state: _State) -> Row:

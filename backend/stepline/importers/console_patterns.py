@@ -77,12 +77,13 @@ _TELLING = frozenset({"loss", "perplexity", "ppl", "reward", "bpb", "bpc", "nll"
 
 @dataclass(slots=True)
 class Bar:
-    """A progress bar: where it stands, and the figures shown behind it."""
+    """A progress bar: where it stands, and the figures shown behind it. `is_within_epoch`: it counts an epoch's batches
+    or the epochs, not the training's steps."""
 
     step: int
     total: int
     epoch: float | None = None
-    is_epochs: bool = False
+    is_within_epoch: bool = False
     values: dict[str, Value] = field(default_factory=dict)
 
 
@@ -118,11 +119,11 @@ def progress(words: str) -> Bar | None:
             int(matched["step"]),
             int(matched["total"]),
             epoch=float(epoch[1]) if epoch else None,
-            is_epochs=label.casefold() in ("epoch", "epochs"),
+            is_within_epoch=label.casefold().startswith(("epoch", "validation", "testing", "sanity")),
             values=values if is_telling(values) else {},
         )
     if "/" in words and (matched := _KERAS.match(words)):
-        bar = Bar(int(matched["step"]), int(matched["total"]))
+        bar = Bar(int(matched["step"]), int(matched["total"]), is_within_epoch=True)
         if bar.step == bar.total:
             values = _tail(matched["after"].replace(" - ", " , "))
             bar.values = values if is_telling(values) else {}
@@ -196,7 +197,7 @@ def _pairs(words: str) -> dict[str, Value] | None:
         elif fold in _STEPS:
             starts_with_step = starts_with_step or index == 0
             values.setdefault("step", value)
-        elif name not in _DROPPED:
+        else:
             is_plain = not prefix or names.is_evaluation(name) or fold in _PLACES
             values[name if is_plain else prefix + name] = value
     metrics = [name for name in values if name not in ("epoch", "step")]
@@ -217,7 +218,7 @@ def _tail(words: str) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for matched in _PAIR.finditer(words):
         name = _name(matched["name"], by_colon=matched["sep"].strip() != "")
-        if not name or name in values or names.folded(name).startswith(_SUMMARIES):
+        if not name or name in values or name in _DROPPED or names.folded(name).startswith(_SUMMARIES):
             continue
         value = matched["value"]
         found = number(value.rstrip(","))

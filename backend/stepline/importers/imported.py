@@ -21,6 +21,10 @@ REMARKS_KEPT = 200
 """Places told one by one; beyond them only counted, so that a file of nothing but damage is not told line by line."""
 
 
+ROWS_KEPT = 200_000
+"""Rows of a source held in memory, about 120 MB of them; a longer source is read again for each look."""
+
+
 @dataclass(frozen=True, slots=True)
 class Remark:
     """What was left out: where it stands (`line 12`, `byte 4096`, `entry 3`, a path) and why."""
@@ -66,6 +70,26 @@ class Row:
     kind: Kind | None = None
     message: str | None = None
     details: dict[str, Any] | None = None
+
+
+def kept(make: Callable[[], Iterator[Row]]) -> Callable[[], Iterator[Row]]:
+    """`make`, whose rows are kept at the first pass that comes to their end, where they are no more than ROWS_KEPT;
+    going through them again then costs no reading."""
+    found: list[list[Row]] = []
+
+    def rows() -> Iterator[Row]:
+        if found:
+            yield from found[0]
+            return
+        held: list[Row] = []
+        for row in make():
+            if len(held) <= ROWS_KEPT:
+                held.append(row)
+            yield row
+        if len(held) <= ROWS_KEPT:
+            found[:] = [held]
+
+    return rows
 
 
 @dataclass(slots=True)
@@ -122,6 +146,8 @@ class ImportedTask:
     stream: Callable[[], Iterator[tuple[int, Record]]] | None = None
     folder: Path | None = None
     """The output folder, where the task is one: its side-car may name a task that is known."""
+    place: str | None = None
+    """Where it came from, in place of the path of a file that is here for the moment."""
 
     def records(self) -> Iterator[tuple[int, Record]]:
         """Every record with its run's index, in the source's order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from stepline.errors import ImportFailed, JournalError
@@ -10,6 +11,14 @@ from stepline.store import Store
 
 _CHUNK_BYTES = 4 << 20
 _HEADER_LIMIT_BYTES = 32 << 20
+
+
+def begun(path: Path) -> tuple[float, str]:
+    """When the journal's run began, to take runs in by their order: run ids tell it to the second only. Of one that
+    cannot be read, nothing."""
+    with suppress(OSError, JournalError), path.open("rb") as file:
+        return parse_header(file.readline(_HEADER_LIMIT_BYTES)).time, path.name
+    return 0.0, path.name
 
 
 def take_journal(store: Store, path: Path) -> tuple[str, int, int]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from stepline.errors import ImportFailed
-from stepline.importers import limits, trainer_state
-from stepline.importers.imported import Reading, Remarks, Row
+from stepline.importers import limits, names, trainer_state
+from stepline.importers.imported import Reading, Remarks, Row, Value
 from stepline.importers.lines import document, lines
 from stepline.importers.naming import name_for
 from stepline.importers.opening import Opened
@@ -23,6 +23,9 @@ from stepline.importers.values import metrics_of, number
 FORMAT = "json_lines"
 DOCUMENT = "json"
 
+_PLACES = frozenset(map(names.folded, (*names.STEP, *names.EPOCH)))
+_PREAMBLE_LINES = 2
+"""Lines at the beginning that may be of the machine and not of the training."""
 _SUMMARY_SETTINGS = ("train_dataset", "val_dataset", "model_parameter_info", "best_model_checkpoint", "best_metric")
 
 
@@ -73,7 +76,14 @@ def parsed(words: str) -> dict[str, Any] | None:
     return fields if isinstance(fields, dict) else None
 
 
+def _is_row(values: dict[str, Value]) -> bool:
+    """Whether a line has a place or a loss: mmdetection's first line has the seed and the machine instead."""
+    folds = {names.folded(name) for name in values}
+    return not folds.isdisjoint(_PLACES) or any("loss" in fold.split("_") for fold in folds)
+
+
 def _rows(path: Path, remarks: Remarks, settings: dict[str, Any]) -> Iterator[Row]:
+    begun = False
     with Opened(path) as opened:
         for place, words in lines(opened, remarks):
             fields = parsed(words.strip().rstrip(","))
@@ -87,9 +97,10 @@ def _rows(path: Path, remarks: Remarks, settings: dict[str, Any]) -> Iterator[Ro
             values, left_out = metrics_of(fields)
             if left_out:
                 remarks.leave_out(f"line {place}", f"{left_out} values that are neither numbers nor short texts")
-            if any(value.__class__ is float for value in values.values()):
+            begun = begun or place > _PREAMBLE_LINES or _is_row(values)
+            if begun and any(value.__class__ is float for value in values.values()):
                 yield Row(values)
-            elif values:
+            else:
                 settings.update(values)
 
 

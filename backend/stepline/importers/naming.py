@@ -25,6 +25,11 @@ def name_for(path: Path) -> str:
         return folder_name(path)
     if _USUAL.fullmatch(path.name):
         return folder_name(path.parent)
+    return unpacked_name(path)
+
+
+def unpacked_name(path: Path) -> str:
+    """The file's name without what says its form."""
     return _PACKED.sub("", path.name) or path.name
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from stepline.errors import ImportFailed
 from stepline.importers import names
-from stepline.importers.imported import ImportedRun, ImportedTask, Reading, Row, Status, Value
+from stepline.importers.imported import ImportedRun, ImportedTask, Reading, Row, Status, Value, kept
 from stepline.importers.survey import Layout, Survey
 from stepline.importers.values import duration_secs, number, wall_time, whole
 from stepline.journal import Kind, Record
@@ -97,6 +97,7 @@ class _Walk:
 class _Shape:
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
+        self._source = kept(reading.rows)
         self.survey = survey = Survey(self._rows())
         self.mapping = names.mapping(survey.counts)
         self.total_steps = reading.total_steps or survey.total_steps
@@ -116,7 +117,7 @@ class _Shape:
         self._tell()
 
     def _rows(self) -> Iterator[Row]:
-        return map(_told_apart, self.reading.rows())
+        return map(_told_apart, self._source())
 
     def _tell(self) -> None:
         survey = self.survey
@@ -141,7 +142,7 @@ class _Shape:
     def runs(self) -> list[ImportedRun]:
         count = max(len(self._ranks), len(self.survey.run_starts) + 1)
         self._kept = None
-        kept: list[list[Record]] | None = [[] for _ in range(count)]
+        held: list[list[Record]] | None = [[] for _ in range(count)]
         kept_count = 0
         started: list[float | None] = [None] * count
         last: list[int | None] = [None] * count
@@ -151,17 +152,17 @@ class _Shape:
             if record.step is not None:
                 last[part] = record.step if (step := last[part]) is None else max(step, record.step)
             ended[part] = ended[part] or record.kind == "train_end"
-            if kept is not None:
-                kept[part].append(record)
+            if held is not None:
+                held[part].append(record)
                 kept_count += 1
                 if kept_count > RECORDS_KEPT:
-                    kept = None
+                    held = None
         filled = [part for part in range(count) if started[part] is not None]
         self._filled = {part: index for index, part in enumerate(filled)}
-        self._kept = None if kept is None else [kept[part] for part in filled]
+        self._kept = None if held is None else [held[part] for part in filled]
         return [
             ImportedRun(
-                records=_reader(kept[part]) if kept is not None else self._part_reader(part),
+                records=_reader(held[part]) if held is not None else self._part_reader(part),
                 started=started[part] or self.file_time,
                 last_step=last[part],
                 total_steps=self.total_steps,

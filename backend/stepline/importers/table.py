@@ -1,9 +1,10 @@
 """Tables: CSV, TSV and their kin (Lightning's and Keras's CSVLogger, Ultralytics' results.csv, pandas, plain).
 
-The divider is found from the first lines; the header is the first line without numbers, and a table without one has
-its columns numbered. A blank cell is absence, not 0. A row with too few cells has those it has; one with too many, or
-one in which nothing can be read, is left out and told. Where the divider is `;` a comma is the decimal point.
-TensorBoard's own download (`Wall time,Step,Value`) takes the metric's name from the file's name.
+The divider is found from the first lines; the header is the first line without numbers. A table without one has its
+columns numbered; but one column alone is the loss, and two are step and loss. A blank cell is absence, not 0. A row
+with too few cells has those it has; one with too many, or one in which nothing can be read, is left out and told.
+Where the divider is `;` a comma is the decimal point. TensorBoard's own download (`Wall time,Step,Value`) takes the
+metric's name from the file's name.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def divider_of(sample: list[str]) -> str | None:
             continue
         header, body = rows[0], rows[1:]
         if any(number(cell) is not None for cell in header):
-            if divider == " ":
+            if divider == " " and len(header) != 2:
                 continue
             body = rows
         if len({cell.strip() for cell in header}) < len(header) and body is not rows:
@@ -96,8 +97,8 @@ def _rows(path: Path, divider: str, remarks: Remarks) -> Iterator[Row]:
                 if header is not None:
                     continue
                 header = [f"column_{place}" for place in range(1, len(cells) + 1)]
-                if len(header) == 1:
-                    header = ["loss"]
+                if len(header) <= 2:
+                    header = ["step", "loss"][-len(header) :]
             elif [cell.strip() for cell in cells] == header:
                 # A logger that starts again on the same file writes its header again.
                 continue

@@ -14,16 +14,19 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from stepline.errors import ImportFailed, SteplineError, TaskNotFound
-from stepline.importers.digests import HEAD_RECORDS, Digest
+from stepline.importers.digests import Digest
 from stepline.importers.gathering import gathered
 from stepline.importers.imported import ImportedRun, ImportedTask, Remark
-from stepline.importers.journals import take_journal
+from stepline.importers.journals import begun, take_journal
 from stepline.importers.opening import watched
+from stepline.importers.recognising import compared, counted, head_of, is_prefix
+from stepline.importers.uploaded import error_without, placeless, remark_without, without_folder
 from stepline.journal import Header, Process, Record
 from stepline.store import SourceRow, SourceRun, Store, Together
 from stepline.task_identity import read_side_car, task_name
@@ -33,6 +36,9 @@ State = Literal["imported", "grown", "replaced", "unchanged", "recorded", "faile
 
 Progress = Callable[[Path, float], None]
 """(what is read or written now, the share of all that is done, 0 to 1)."""
+
+TakeJournal = Callable[[Path], tuple[str, int, int]]
+"""Takes the journal at a path in: (task id, records added, damaged lines). Raises SteplineError."""
 
 BATCH_RECORDS = 16_384
 WATCH_RECORDS = 4_096
@@ -68,9 +74,13 @@ def import_paths(
     *,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
+    journal: TakeJournal | None = None,
+    uploaded: Path | None = None,
 ) -> list[ImportResult]:
     """Take the files and folders in, each task whole or not at all; a path that fails does not stop the others.
 
+    `journal` takes a journal in, where somebody watches them. `uploaded` is the folder in which the paths lie for the
+    moment: their histories are known by their content, and nothing tells of that folder.
     `progress` and `cancelled` are called every megabyte read and every WATCH_RECORDS records written; once `cancelled`
     says True, nothing of the task at hand is kept, and its result is `cancelled`. Raises StoreError.
     """
@@ -81,8 +91,10 @@ def import_paths(
         try:
             with watched(watch.on_read):
                 found = gathered(path, watch.on_file)
-                results.extend(_journal(store, journal) for journal in found.journals)
-                results.extend(_take_in(store, task, watch) for task in found.tasks)
+                take = journal or partial(take_journal, store)
+                results.extend(_journal(store, each, take) for each in sorted(found.journals, key=begun))
+                tasks = (placeless(task, uploaded) if uploaded else task for task in found.tasks)
+                results.extend(_take_in(store, task, watch) for task in tasks)
             results += [ImportResult(path, "failed", error=error) for error in found.refused]
         except ImportFailed as error:
             results.append(ImportResult(path, "failed", error=error))
@@ -95,7 +107,7 @@ def import_paths(
             watch.progress(path, (index + 1) / len(paths))
         if len(results) == results_before:
             results.append(ImportResult(path, "unchanged"))
-    return results
+    return results if uploaded is None else [_as_chosen(result, uploaded) for result in results]
 
 
 class _Watch:
@@ -122,14 +134,26 @@ class _Watch:
         self.progress(path, (self._index + min(share, 1.0)) / self._count)
 
 
-def _journal(store: Store, path: Path) -> ImportResult:
+def _as_chosen(result: ImportResult, folder: Path) -> ImportResult:
+    if result.path != folder:
+        result.path = result.path.relative_to(folder)
+    result.told = [without_folder(sentence, folder) for sentence in result.told]
+    result.left_out = [remark_without(remark, folder) for remark in result.left_out]
+    result.error = error_without(result.error, folder) if result.error is not None else None
+    return result
+
+
+def _journal(store: Store, path: Path, take: TakeJournal) -> ImportResult:
     try:
-        task_id, records, damaged = take_journal(store, path)
+        task_id, records, damaged = take(path)
     except SteplineError as error:
-        return ImportResult(path, "failed", format="journal", error=error)
+        return ImportResult(path, "failed", format="journal", error=_naming(path, error))
     left_out = [Remark(str(path), f"{damaged} damaged lines")] if damaged else []
     state: State = "imported" if records else "unchanged"
-    return ImportResult(path, state, task_id, store.task(task_id).name, "journal", 1, records, left_out=left_out)
+    name = store.task(task_id).name
+    return ImportResult(
+        path, state, task_id, name, "journal", 1, records, left_out=left_out, left_out_count=len(left_out)
+    )
 
 
 def _take_in(store: Store, task: ImportedTask, watch: _Watch) -> ImportResult:
@@ -148,12 +172,12 @@ def _take_in(store: Store, task: ImportedTask, watch: _Watch) -> ImportResult:
     if recorded is not None:
         result.state, result.task_id = "recorded", recorded
         return result
-    known, digests, is_older = _compared(store, task)
+    known, digests, is_older = compared(store, task)
     total = sum(digest.records for digest in digests)
-    if known is not None and (is_older or [(r.records, r.digest) for r in known.runs] == _counted(digests)):
+    if known is not None and (is_older or [(r.records, r.digest) for r in known.runs] == counted(digests)):
         result.state, result.task_id, result.name = "unchanged", known.task_id, _shown(store, known.task_id, task.name)
         return result
-    grown = known is not None and _is_prefix(known, task)
+    grown = known is not None and is_prefix(known, task)
     result.state = "imported" if known is None else "grown" if grown else "replaced"
     result.task_id = known.task_id if known is not None else _task_id(store, task)
     with store.together() as together:
@@ -169,7 +193,7 @@ def _take_in(store: Store, task: ImportedTask, watch: _Watch) -> ImportResult:
             task.key,
             result.task_id,
             task.format,
-            _head(task),
+            head_of(task),
             tuple(
                 SourceRun(run_id, digest.records, digest.value())
                 for run_id, digest in zip(run_ids, digests, strict=True)
@@ -197,7 +221,7 @@ def _write(
     ended: set[int] = set()
     batch: list[Record] = []
     added = batch_run = seen = 0
-    key = str(task.folder or task.paths[0].resolve())
+    key = task.place or str(task.folder or task.paths[0].resolve())
 
     def flush() -> None:
         nonlocal added
@@ -234,7 +258,7 @@ def _write(
 
 
 def _header(task: ImportedTask, task_id: str, run_id: str, run: ImportedRun, key: str) -> Header:
-    origin: dict[str, object] = {"imported.format": task.format, "imported.path": str(task.paths[0])}
+    origin: dict[str, object] = {"imported.format": task.format, "imported.path": task.place or str(task.paths[0])}
     origin |= {f"imported.{target}": source for target, source in task.names.items()}
     if run.superseded:
         origin["imported.superseded"] = True
@@ -248,76 +272,6 @@ def _header(task: ImportedTask, task_id: str, run_id: str, run: ImportedRun, key
         run.total_steps,
         {**run.settings, **origin},
     )
-
-
-def _compared(store: Store, task: ImportedTask) -> tuple[SourceRow | None, list[Digest], bool]:
-    """The import this source was before, if any; the digests of its runs; whether it is an older copy of that."""
-    digests = _digests(task)
-    known = store.source(task.key)
-    if known is not None and _still_there(store, known):
-        return known, digests, False
-    for candidate in store.sources_like(_head(task)):
-        if not _still_there(store, candidate):
-            continue
-        if _is_prefix(candidate, task):
-            return candidate, digests, False
-        if _is_older(store, candidate, digests):
-            return candidate, digests, True
-    return None, digests, False
-
-
-def _digests(task: ImportedTask) -> list[Digest]:
-    digests = [Digest() for _ in task.runs]
-    for index, record in task.records():
-        digests[index].add(record)
-    return digests
-
-
-def _counted(digests: list[Digest]) -> list[tuple[int, str]]:
-    return [(digest.records, digest.value()) for digest in digests]
-
-
-def _head(task: ImportedTask) -> str:
-    digest = Digest()
-    for _, record in islice(task.records(), HEAD_RECORDS):
-        digest.add(record)
-    return digest.value()
-
-
-def _is_prefix(known: SourceRow, task: ImportedTask) -> bool:
-    """Whether the source has each known run's records first, and then perhaps more."""
-    if len(known.runs) > len(task.runs):
-        return False
-    digests = [Digest() for _ in known.runs]
-    matched = [False] * len(known.runs)
-    for index, record in task.records():
-        if index < len(known.runs) and not matched[index]:
-            digests[index].add(record)
-            if digests[index].records == known.runs[index].records:
-                if digests[index].value() != known.runs[index].digest:
-                    return False
-                matched[index] = True
-    return all(matched)
-
-
-def _is_older(store: Store, known: SourceRow, digests: list[Digest]) -> bool:
-    """Whether the store's records of the source's first run begin with all that this one has."""
-    if len(digests) != 1 or not known.runs or digests[0].records >= known.runs[0].records:
-        return False
-    stored = Digest()
-    for entry in store.records(known.task_id):
-        if entry.run_id == known.runs[0].run_id:
-            stored.add(entry)
-            if stored.records == digests[0].records:
-                return stored.value() == digests[0].value()
-    return False
-
-
-def _still_there(store: Store, known: SourceRow) -> bool:
-    with suppress(TaskNotFound):
-        runs = {run.id for run in store.runs(known.task_id)}
-        return all(run.run_id in runs for run in known.runs)
-    return False
 
 
 def _recorded_by_stepline(store: Store, task: ImportedTask) -> str | None:
@@ -362,6 +316,12 @@ def _shown(store: Store, task_id: str, name: str) -> str:
     with suppress(TaskNotFound):
         return store.task(task_id).name
     return name
+
+
+def _naming(path: Path, error: SteplineError) -> SteplineError:
+    if str(path) in error.what:
+        return error
+    return type(error)(f"{path}: {error.what}", why=error.why, action=error.action, lost=error.lost)
 
 
 def _unreadable(path: Path, error: OSError) -> ImportFailed:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from stepline.errors import ImportFailed
-from stepline.importers.imported import Reading, Remarks, Row
+from stepline.importers.imported import Reading, Remarks, Row, Status, kept
 from stepline.importers.naming import name_for
 from stepline.importers.opening import Opened
 from stepline.importers.protobuf import ProtobufDamaged, fields, message, signed, text
@@ -47,7 +47,6 @@ class _Run:
     summary: dict[str, Any] = field(default_factory=dict)
     exit_code: int | None = None
     others: Counter[str] = field(default_factory=Counter)
-    columns: set[str] = field(default_factory=set)
 
 
 def is_wandb(head: bytes) -> bool:
@@ -58,16 +57,15 @@ def read(path: Path) -> Reading:
     """The run's history. Raises ImportFailed where the file is none."""
     remarks = Remarks()
     run = _Run()
-    rows = 0
-    for row in _rows(path, remarks, run):
-        run.columns.update(row.values)
-        rows += 1
-    if not rows:
+    rows = kept(lambda: _rows(path, remarks, run))
+    if not sum(row.kind is None for row in rows()):
         raise ImportFailed(
             f"{path} holds no history",
             why="The wandb run in it logged nothing" if run.run_id else "No whole record stands in it",
             action="Give the .wandb file of a run that logged",
         )
+    finished: Status
+    words: str | None
     if run.exit_code is None:
         finished, words = "stopped", "the file has no exit record: the run was killed, or still goes on"
     elif run.exit_code:
@@ -82,17 +80,18 @@ def read(path: Path) -> Reading:
         FORMAT,
         path,
         named or name_for(path),
-        lambda: _rows(path, remarks, _Run(), run),
+        rows,
         remarks=remarks,
         told=told,
         settings=flat_settings({name: value for name, value in run.config.items() if name != "_wandb"}),
-        finished=finished,  # type: ignore[arg-type]
+        finished=finished,
         message=words,
         key=f"wandb:{run.run_id}:{run.started}" if run.run_id else None,
     )
 
 
-def _rows(path: Path, remarks: Remarks, run: _Run, known: _Run | None = None) -> Iterator[Row]:
+def _rows(path: Path, remarks: Remarks, run: _Run) -> Iterator[Row]:
+    columns: set[str] = set()
     with Opened(path) as opened:
         for place, data in _records(opened, remarks):
             try:
@@ -101,10 +100,11 @@ def _rows(path: Path, remarks: Remarks, run: _Run, known: _Run | None = None) ->
                 remarks.leave_out(f"byte {place}", f"no record: {error}")
                 continue
             if row is not None:
+                columns.update(row.values)
                 yield row
-    if known is not None and run.exit_code is not None:
+    if run.exit_code is not None:
         values, _ = metrics_of(run.summary)
-        closing = {name: value for name, value in values.items() if name not in known.columns and name[0] != "_"}
+        closing = {name: value for name, value in values.items() if name not in columns and name[0] != "_"}
         if closing:
             yield Row(closing, kind="train_end", details={"status": "failed" if run.exit_code else "completed"})
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from flask import Flask, Response, request
 
 from stepline.errors import Refused, Unavailable
-from stepline.server import answers, page, routes, socket
+from stepline.server import answers, page, routes, socket, uploads
 from stepline.server.door import Door
 from stepline.server.forwarding import forward
 from stepline.server.listening import Listening
@@ -78,6 +78,8 @@ class Server:
                 if request.path == "/" and "text/html" in request.headers.get("Accept", ""):
                     return page.refusal(error)
                 raise
+            if request.path == uploads.PATH:
+                request.max_content_length = uploads.MOST_BYTES
             writes = request.method not in ("GET", "HEAD", "OPTIONS")
             if writes and not door.is_writer and request.path not in OWN:
                 writer = door.writer_address()

@@ -9,7 +9,7 @@ from typing import Protocol
 from stepline.home import Home
 from stepline.live import Live
 from stepline.store import Store
-from stepline.wire import TaskDetail
+from stepline.wire import Imported, TaskDetail
 from stepline.writer import Address
 
 
@@ -23,8 +23,12 @@ class Door(Protocol):
     @property
     def is_writer(self) -> bool: ...
     def detail(self, task_id: str) -> TaskDetail: ...
-    def take_in(self, paths: Sequence[Path]) -> list[str]:
-        """Take in what lies in the home and at these paths; ids of the tasks whose journals lay there."""
+    def take_in(self, paths: Sequence[Path]) -> list[Imported]:
+        """Take in what lies in the home and at these paths; what became of each."""
+        ...
+
+    def take_in_uploaded(self, folder: Path) -> list[Imported]:
+        """Take in what lies in `folder` for the moment."""
         ...
 
     def notes(self) -> list[str]: ...

@@ -24,7 +24,9 @@ def forward(request: Request, writer: Address) -> Response:
     place = urlsplit(writer.address)
     connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=TIMEOUT_SECS)
     try:
-        connection.request(request.method, f"{path}?{query}" if query else path, request.get_data(), headers)
+        # As a stream: what a page uploads is larger than memory should hold.
+        headers["Content-Length"] = str(request.content_length or 0)
+        connection.request(request.method, f"{path}?{query}" if query else path, request.stream, headers)
         answer = connection.getresponse()
         return Response(
             answer.read(), answer.status, content_type=answer.getheader("Content-Type", "application/octet-stream")

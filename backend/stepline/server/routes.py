@@ -16,9 +16,21 @@ from stepline import __version__, facts, history
 from stepline.commands import commands_path
 from stepline.errors import Unavailable, UsageError
 from stepline.history import Smoothing
-from stepline.server import asking
+from stepline.server import asking, uploads
 from stepline.server.door import Door
-from stepline.wire import About, Command, CommandGiven, Kind, LogPage, TakeIn, TakenIn, Task, TaskEdit, TaskList
+from stepline.wire import (
+    About,
+    Command,
+    CommandGiven,
+    Imported,
+    Kind,
+    LogPage,
+    TakeIn,
+    TakenIn,
+    Task,
+    TaskEdit,
+    TaskList,
+)
 
 LOG_ROWS = 200
 MOST_LOG_ROWS = 5000
@@ -141,13 +153,22 @@ def register(app: Flask, door: Door) -> None:
     @app.post("/api/take-in")
     def take_in() -> Response:
         asked = asking.body(request, TakeIn)
-        taken: TakenIn = {"tasks": door.take_in([Path(path) for path in asked["paths"]])}
-        return json_answer(taken)
+        return json_answer(_taken(door.take_in([Path(path) for path in asked["paths"]])))
+
+    @app.post(uploads.PATH)
+    def import_() -> Response:
+        with uploads.received(request, door.home) as folder:
+            return json_answer(_taken(door.take_in_uploaded(folder)))
 
     @app.post("/api/focus")
     def focus() -> Response:
         door.focus()
         return Response(status=204)
+
+
+def _taken(imported: list[Imported]) -> TakenIn:
+    tasks = dict.fromkeys(each["task"] for each in imported if each["task"] is not None)
+    return {"tasks": list(tasks), "imported": imported}
 
 
 def _smoothing() -> Smoothing:

@@ -22,7 +22,7 @@ export function axisExtent(frames: Iterable<SeriesFrame>, axis: Axis, latest: nu
   for (const series of frames) {
     if (series.axis !== axis) continue
     if (axis === 'sequence') {
-      if (!series.lines.some((line) => line.raw.x.length > 0) && series.marks.x.length === 0) continue
+      if (!series.lines.some((line) => line.raw.x.length > 0)) continue
       first = Math.min(first, series.from)
       last = Math.max(last, series.to - 1)
       continue

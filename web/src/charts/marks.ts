@@ -99,34 +99,30 @@ export interface Stretch {
   count: number
 }
 
-/** Non-finite values with no finite one between them make one stretch. */
+/** Non-finite values of a run with no finite one between them make one stretch. */
 export function nonFiniteStretches(series: SeriesFrame): Stretch[] {
-  const stretches: (Stretch & { lastSequence: number })[] = []
-  const { sequence, x, count } = series.marks
-  for (let at = 0; at < sequence.length; at++) {
-    const here = sequence.at(at)
-    const open = stretches.at(-1)
-    if (open && !finiteBetween(series, open.lastSequence, here)) {
-      open.last = x.at(at)
-      open.count += count.at(at)
-      open.lastSequence = here
-    } else {
-      stretches.push({ first: x.at(at), last: x.at(at), count: count.at(at), lastSequence: here })
-    }
-  }
-  return stretches.map(({ first, last, count: values }) => ({
-    first: Math.min(first, last),
-    last: Math.max(first, last),
-    count: values,
-  }))
+  return series.lines.flatMap(stretchesOf)
 }
 
-function finiteBetween(series: SeriesFrame, after: number, before: number): boolean {
-  for (const { raw } of series.lines) {
-    const sequences = raw.sequence.values
-    for (let place = firstFrom(sequences, after + 1); place < sequences.length && sequences[place]! < before; place++) {
-      if (Number.isFinite(raw.value.at(place))) return true
+function stretchesOf(line: Line): Stretch[] {
+  const stretches: Stretch[] = []
+  const { sequence, x, count } = line.marks
+  for (let at = 0; at < sequence.length; at++) {
+    const open = stretches.at(-1)
+    if (open && !finiteBetween(line, sequence.at(at - 1), sequence.at(at))) {
+      open.last = x.at(at)
+      open.count += count.at(at)
+    } else {
+      stretches.push({ first: x.at(at), last: x.at(at), count: count.at(at) })
     }
+  }
+  return stretches
+}
+
+function finiteBetween({ raw }: Line, after: number, before: number): boolean {
+  const sequences = raw.sequence.values
+  for (let place = firstFrom(sequences, after + 1); place < sequences.length && sequences[place]! < before; place++) {
+    if (Number.isFinite(raw.value.at(place))) return true
   }
   return false
 }

@@ -72,7 +72,7 @@ describe('by step', () => {
     )
     expect(colors.size).toBe(2)
     expect(colors).toContain('#0068ad')
-    expect(drawn.ticks.map((tick) => tick.label)).toEqual(['0', '10', '20', '30', '40'])
+    expect(drawn.ticks.map((tick) => tick.label)).toEqual(['0', '5', '10', '15', '20', '25', '30', '35', '40'])
     expect(texts(drawn)).toEqual(expect.arrayContaining(['Run 1', 'stopped at 30']))
   })
 

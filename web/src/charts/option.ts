@@ -60,6 +60,8 @@ export interface Plan {
   geometry: Geometry
   extent: Extent
   ticks: Tick[]
+  /** Where the labels of the axis stand, its unit among them: the crosshair's own label covers whole ones. */
+  labels: Label[]
   /** Non-finite values in the series. */
   nonFinite: number
   hasEvaluations: boolean
@@ -131,6 +133,10 @@ export function planChart(input: PlanInput): Plan | null {
     geometry,
     extent,
     ticks,
+    labels: [
+      ...ticks.map((tick) => tickBox(tick, geometry, input.measure)),
+      ...(size === 'main' ? [{ left: unitX, width: input.measure(input.words.unit, false) }] : []),
+    ],
     nonFinite: stretches.reduce((sum, one) => sum + one.count, 0),
     hasEvaluations: evaluations !== null && evaluations.lines.some((line) => line.raw.x.length > 0),
     hasCheckpoints: input.checkpoints.length > 0 && series.name === 'loss',
@@ -320,8 +326,12 @@ function pointsBehind(series: SeriesFrame, view: Span, zoomed: boolean): Pick<Pl
   return { drawn, behind: Math.round((series.points * drawn) / Math.max(1, all)), exact: false }
 }
 
-/** Where a tick's label stands, so that the crosshair's own label can cover it whole. */
-export function tickBox(tick: Tick, geometry: Geometry, measure: Measure): { left: number; width: number } {
+export interface Label {
+  left: number
+  width: number
+}
+
+function tickBox(tick: Tick, geometry: Geometry, measure: Measure): Label {
   const width = measure(tick.label, false)
   return { left: toX(geometry, tick.x) - width / 2, width }
 }

@@ -55,6 +55,14 @@ describe('readings', () => {
   })
 })
 
+it('says which broken value it was', () => {
+  const broken = series({ from: 0, to: 2, series: { loss: [writtenRun(1, 0, [NaN, -Infinity])] } })
+  const raw = (sequence: number) =>
+    readingsAt(new Map([['loss', broken]]), ['loss'], { sequence, x: sequence })!.rows[0]!.raw
+  expect(raw(0)).toBeNaN()
+  expect(raw(1)).toBe(-Infinity)
+})
+
 it('finds the nearest place in a column', () => {
   const column = Float64Array.of(1, 4, 9)
   expect([0, 2, 3, 8, 99].map((wanted) => nearestPlace(column, wanted))).toEqual([0, 0, 1, 2, 2])

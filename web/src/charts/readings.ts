@@ -95,7 +95,7 @@ export function readingsAt(
     const sequences = line.raw.sequence.values
     // Evaluations are few: the last one before the pointer holds until the next.
     const place = kind.sparse ? firstFrom(sequences, hover.sequence + 1) - 1 : nearestPlace(sequences, hover.sequence)
-    const raw = place < 0 ? null : line.raw.value.at(place)
+    const raw = place < 0 ? null : valueAt(line, place)
     const distance = place < 0 ? Infinity : Math.abs(sequences[place]! - hover.sequence)
     if (distance < least && run !== null) {
       least = distance
@@ -104,6 +104,15 @@ export function readingsAt(
     rows.push({ metric, smooth: kind.smoothed ? smoothAt(line, hover.sequence) : null, raw })
   }
   return head ? { ...head, rows } : null
+}
+
+/** In a line every broken value is NaN; which one it was, infinity perhaps, its mark says. */
+function valueAt(line: Line, place: number): number {
+  const value = line.raw.value.at(place)
+  if (!Number.isNaN(value)) return value
+  const sequence = line.raw.sequence.at(place)
+  const mark = firstFrom(line.marks.sequence.values, sequence)
+  return line.marks.sequence.at(mark) === sequence ? line.marks.value.at(mark) : value
 }
 
 /** The smoothed value at a record, or the nearest drawn one. */

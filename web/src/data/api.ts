@@ -161,7 +161,7 @@ export function serverApi(fetcher: typeof fetch = (...request) => fetch(...reque
   }
 }
 
-async function refusal(response: Response): Promise<ErrorBody> {
+export async function refusal(response: Response): Promise<ErrorBody> {
   try {
     const { error } = (await response.json()) as ErrorAnswer
     if (typeof error.code === 'string') return error

@@ -37,6 +37,7 @@ export function writeFrame(frame: WrittenFrame): ArrayBuffer {
     const marks = points.filter(([, , value]) => !Number.isFinite(value))
     let raw = 0
     let smooth = 0
+    let mark = 0
     return {
       name,
       points: points.length,
@@ -46,7 +47,7 @@ export function writeFrame(frame: WrittenFrame): ArrayBuffer {
         x: put(points.map(place)),
         step: put(points.map((point) => point[1])),
         time: put(points.map((point) => point[0] * 10)),
-        value: put(points.map((point) => point[2])),
+        value: put(points.map((point) => (Number.isFinite(point[2]) ? point[2] : NaN))),
         mark_sequence: put(marks.map((point) => point[0])),
         mark_x: put(marks.map(place)),
         mark_step: put(marks.map((point) => point[1])),
@@ -64,7 +65,9 @@ export function writeFrame(frame: WrittenFrame): ArrayBuffer {
       lines: lines.map((line) => {
         const at: [number, number] = [raw, (raw += line.points.length)]
         const smoothAt = line.smooth ? [smooth, (smooth += line.smooth.length)] : undefined
-        return { run: line.run, raw: at, smooth: smoothAt, superseded_from: line.supersededFrom ?? null }
+        const broken = line.points.filter(([, , value]) => !Number.isFinite(value)).length
+        const markAt = [mark, (mark += broken)]
+        return { run: line.run, marks: markAt, raw: at, smooth: smoothAt, superseded_from: line.supersededFrom ?? null }
       }),
     }
   })

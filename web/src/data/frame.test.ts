@@ -1,5 +1,5 @@
 // @vitest-environment node
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Column, decodeFrame, FrameError, firstFrom, type SeriesFrame } from './frame'
@@ -25,8 +25,8 @@ describe('decodeFrame', () => {
     expect([...series.lines[1]!.raw.step.values]).toEqual([10, 20, 30])
     expect([...series.lines[1]!.smooth!.value.values]).toEqual([4, 3, 1])
     expect(series.lines[1]!.supersededFrom).toBe(20)
-    expect([...series.marks.sequence.values]).toEqual([1])
-    expect([...series.marks.value.values]).toEqual([NaN])
+    expect([...series.lines[0]!.marks.sequence.values]).toEqual([1])
+    expect([...series.lines[0]!.marks.value.values]).toEqual([NaN])
     expect(series.smoothing).toEqual({ ema: 10, ma: 5 })
   })
 
@@ -80,7 +80,7 @@ describe('appendTail', () => {
   it('keeps the marks of what comes live', () => {
     const series = begun()
     appendTail(series, tail(2, 3, [writtenRun(1, 2, [NaN], 30)]))
-    expect([...series.marks.sequence.values]).toEqual([2])
+    expect([...series.lines[0]!.marks.sequence.values]).toEqual([2])
     expect(values(series, 1)).toEqual([3, 2, NaN])
   })
 
@@ -126,12 +126,68 @@ describe('firstFrom', () => {
   })
 })
 
-/** Written by the Python tests and read by both sides: `null` stands for NaN in the expected values. */
-const golden = resolve(__dirname, '../../../tests/golden/frame')
-describe.runIf(existsSync(`${golden}.bin`))('the golden frame', () => {
-  it('reads as Python wrote it', () => {
-    const bytes = readFileSync(`${golden}.bin`)
-    const frame = decodeFrame(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer)
-    expect(frame.series.length).toBeGreaterThan(0)
+/** Written and checked by the Python tests as well; in the expected values null is NaN. */
+describe('the golden frame', () => {
+  const golden = resolve(import.meta.dirname, '../../../tests/golden')
+  const bytes = readFileSync(`${golden}/frame.bin`)
+  const frame = decodeFrame(new Uint8Array(bytes).buffer)
+  const expected = JSON.parse(readFileSync(`${golden}/frame.json`, 'utf8')) as Expected
+
+  interface Expected {
+    task: string
+    axis: string
+    from: number
+    to: number
+    cursor: number
+    series: {
+      name: string
+      points: number
+      bucket: number
+      columns: Record<string, (number | string | null)[]>
+      lines: {
+        run: number
+        raw: [number, number]
+        smooth?: [number, number]
+        marks: [number, number]
+        superseded_from: number | null
+      }[]
+    }[]
+  }
+
+  it('says of itself what Python wrote', () => {
+    const { task, axis, from, to, cursor } = frame
+    expect({ task, axis, from, to, cursor }).toEqual({
+      task: expected.task,
+      axis: expected.axis,
+      from: expected.from,
+      to: expected.to,
+      cursor: expected.cursor,
+    })
+    expect(frame.series.map(({ name, points, bucket }) => [name, points, bucket])).toEqual(
+      expected.series.map(({ name, points, bucket }) => [name, points, bucket]),
+    )
+  })
+
+  it.each(expected.series.map((series, at) => [series.name, at] as const))('holds the lines of %s', (_, at) => {
+    const series = frame.series[at]!
+    const wanted = expected.series[at]!
+    const part = (name: string, [first, last]: [number, number]) =>
+      wanted.columns[name]!.slice(first, last).map((value) => (value === null ? NaN : Number(value)))
+    expect(series.lines.map((line) => [line.run, line.supersededFrom])).toEqual(
+      wanted.lines.map((line) => [line.run, line.superseded_from]),
+    )
+    wanted.lines.forEach((line, place) => {
+      const found = series.lines[place]!
+      for (const name of ['sequence', 'x', 'step', 'time', 'value'] as const) {
+        expect([...found.raw[name].values]).toEqual(part(name, line.raw))
+      }
+      for (const name of ['sequence', 'x', 'step', 'value'] as const) {
+        if (line.smooth) expect([...found.smooth![name].values]).toEqual(part(`smooth_${name}`, line.smooth))
+        else expect(found.smooth).toBeNull()
+      }
+      for (const name of ['sequence', 'x', 'step', 'count', 'value'] as const) {
+        expect([...found.marks[name].values]).toEqual(part(`mark_${name}`, line.marks))
+      }
+    })
   })
 })

@@ -8,6 +8,7 @@ import type { Axis } from '../wire'
 
 const MAGIC = 0x31464c53 // "SLF1", little-endian
 const HEADER_BYTES = 8
+const NONE: [number, number] = [0, 0]
 
 export class FrameError extends Error {}
 
@@ -58,6 +59,7 @@ export interface Line {
   raw: RawPoints
   /** Null where smoothing is off. */
   smooth: Points | null
+  marks: Marks
   /** The step from which a later run went over the same steps again. */
   supersededFrom: number | null
 }
@@ -90,7 +92,6 @@ export interface SeriesFrame {
   /** Sequences a bucket; 1: every raw point is here. */
   bucket: number
   lines: Line[]
-  marks: Marks
   /** Spans of the averages in points, 0 off; null where the frame does not say. */
   smoothing: Spans | null
   /** Points that came live, since it was fetched. */
@@ -111,6 +112,7 @@ interface LineMeta {
   run: number
   raw: [number, number]
   smooth?: [number, number] | null
+  marks?: [number, number]
   superseded_from?: number | null
 }
 
@@ -165,6 +167,9 @@ function decodeSeries(bytes: ArrayBuffer, payload: number, meta: FrameMeta, seri
   const value = column('value')
   const smooth = { sequence: column('smooth_sequence'), x: column('smooth_x'), step: column('smooth_step') }
   const smoothValue = column('smooth_value')
+  const marks = { sequence: column('mark_sequence'), x: column('mark_x'), step: column('mark_step') }
+  const markCount = column('mark_count')
+  const markValue = column('mark_value')
   const lines = series.lines.map((line): Line => {
     const part = (values: Float64Array, [first, last]: [number, number]) => new Column(values.subarray(first, last))
     return {
@@ -186,6 +191,13 @@ function decodeSeries(bytes: ArrayBuffer, payload: number, meta: FrameMeta, seri
               value: part(smoothValue, line.smooth),
             }
           : null,
+      marks: {
+        sequence: part(marks.sequence, line.marks ?? NONE),
+        x: part(marks.x, line.marks ?? NONE),
+        step: part(marks.step, line.marks ?? NONE),
+        count: part(markCount, line.marks ?? NONE),
+        value: part(markValue, line.marks ?? NONE),
+      },
     }
   })
   return {
@@ -197,13 +209,6 @@ function decodeSeries(bytes: ArrayBuffer, payload: number, meta: FrameMeta, seri
     points: series.points,
     bucket: series.bucket,
     lines,
-    marks: {
-      sequence: new Column(column('mark_sequence')),
-      x: new Column(column('mark_x')),
-      step: new Column(column('mark_step')),
-      count: new Column(column('mark_count')),
-      value: new Column(column('mark_value')),
-    },
     smoothing: meta.smoothing ?? null,
     appended: 0,
   }

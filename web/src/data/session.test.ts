@@ -100,7 +100,7 @@ class Server {
       command: async () => ({ id: '1' }),
       settings: async () => ({ ...this.saved }),
       saveSettings: async (changed) => void Object.assign(this.saved, changed),
-      takeIn: async () => ({ tasks: [] }),
+      takeIn: async () => ({ tasks: [], imported: [] }),
       about: async () => ({ version: '1', home: '', database: '', database_moved: false, writer: true, notes: [] }),
     }
   }

@@ -58,6 +58,8 @@ export interface Session {
   /** Newest value of a metric and where it is going; reactive. The metric has to be wanted by someone. */
   latest(metric: string): Latest | null
   select(id: string): void
+  /** Selects a task that has just come, whether or not the socket has told of it. */
+  bring(id: string): Promise<void>
   fetchLog(query: LogQuery, signal?: AbortSignal): Promise<LogPage>
   patchTask(id: string, edit: TaskEdit): Promise<void>
   command(runId: string, name: Command['command']): Promise<void>
@@ -297,6 +299,12 @@ export function createSession(options: SessionOptions): Session {
     want: (metric) => windows.want(metric),
     latest: (metric) => latestOf(windows.overview.value.get(metric)),
     select,
+    async bring(id) {
+      takeTasks(await api.tasks(), [])
+      // Known from before, it may have grown: fetched anew.
+      if (id === taskId.value) retry()
+      else select(id)
+    },
     fetchLog: (query, signal) => {
       if (taskId.value === null) return Promise.resolve({ rows: [], total: 0 })
       return api.log(taskId.value, query, signal)

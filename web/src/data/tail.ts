@@ -10,6 +10,7 @@ import {
   firstFrom,
   type Frame,
   type Line,
+  type Marks,
   type Points,
   type RawPoints,
   type SeriesFrame,
@@ -43,20 +44,23 @@ export function appendTail(series: SeriesFrame, frame: Frame): Appended {
   if (!sameSpans(series.smoothing, frame.smoothing)) return 'nothing' // sent before the person changed the smoothing
   const tail = frame.series.find((one) => one.name === series.name)
   let found = 0
-  if (tail) {
+  let result: Appended = 'nothing'
+  const lines = tail?.lines.filter((line) => line.raw.sequence.length > 0) ?? []
+  if (lines.length > 0) {
     const axis = LIVE_X[series.axis]
-    const placed = axis !== null && (axis !== 'time' || tail.marks.sequence.length === 0) // marks carry no time
-    if (!placed && (tail.lines.some((line) => line.raw.sequence.length > 0) || tail.marks.sequence.length > 0)) {
-      return 'refetch'
-    }
-    for (const line of tail.lines) found += appendLine(series, line, axis ?? 'sequence')
-    appendMarks(series, tail, axis === 'step' ? 'step' : 'sequence')
+    const marked = lines.some((line) => line.marks.sequence.length > 0)
+    if (axis === null || (axis === 'time' && marked)) return 'refetch' // marks carry no time
+    const runs = series.lines.length
+    for (const line of lines) found += appendLine(series, line, axis)
+    // By step, a run that begins goes over steps of the runs before it; which, the server says.
+    if (axis === 'step' && series.lines.length > runs) result = 'refetch'
+    else if (found > 0) result = 'appended'
   }
   series.points += found
   series.appended += found
   series.cursor = frame.cursor
   series.to = Math.max(series.to, frame.cursor)
-  return found > 0 ? 'appended' : 'nothing'
+  return result
 }
 
 function appendLine(series: SeriesFrame, tail: Line, axis: 'sequence' | 'step' | 'time'): number {
@@ -65,7 +69,8 @@ function appendLine(series: SeriesFrame, tail: Line, axis: 'sequence' | 'step' |
   if (count <= 0) return 0
   let line = series.lines.find((one) => one.run === tail.run)
   if (!line) {
-    line = { run: tail.run, raw: emptyRaw(), smooth: tail.smooth ? emptyPoints() : null, supersededFrom: null }
+    const smooth = tail.smooth ? emptyPoints() : null
+    line = { run: tail.run, raw: emptyRaw(), smooth, marks: emptyMarks(), supersededFrom: null }
     series.lines.push(line)
     series.lines.sort((a, b) => a.run - b.run)
   }
@@ -83,6 +88,7 @@ function appendLine(series: SeriesFrame, tail: Line, axis: 'sequence' | 'step' |
     line.smooth.step.append(tail.smooth.step.values.subarray(begin))
     line.smooth.value.append(tail.smooth.value.values.subarray(begin))
   }
+  if (axis !== 'time') appendMarks(line.marks, tail.marks, series.cursor, axis)
   return count
 }
 
@@ -93,15 +99,14 @@ function timesOf(line: Line, begin: number): Float64Array {
   return sequences.map((sequence) => line.raw.time.at(firstFrom(raw, sequence)))
 }
 
-function appendMarks(series: SeriesFrame, tail: SeriesFrame, axis: 'sequence' | 'step'): void {
-  const first = firstFrom(tail.marks.sequence.values, series.cursor)
-  if (first >= tail.marks.sequence.length) return
-  const { marks } = tail
-  series.marks.sequence.append(marks.sequence.values.subarray(first))
-  series.marks.x.append(marks[axis].values.subarray(first))
-  series.marks.step.append(marks.step.values.subarray(first))
-  series.marks.count.append(marks.count.values.subarray(first))
-  series.marks.value.append(marks.value.values.subarray(first))
+function appendMarks(marks: Marks, coming: Marks, cursor: number, axis: 'sequence' | 'step'): void {
+  const first = firstFrom(coming.sequence.values, cursor)
+  if (first >= coming.sequence.length) return
+  marks.sequence.append(coming.sequence.values.subarray(first))
+  marks.x.append(coming[axis].values.subarray(first))
+  marks.step.append(coming.step.values.subarray(first))
+  marks.count.append(coming.count.values.subarray(first))
+  marks.value.append(coming.value.values.subarray(first))
 }
 
 function sameSpans(a: Spans | null, b: Spans | null): boolean {
@@ -110,3 +115,4 @@ function sameSpans(a: Spans | null, b: Spans | null): boolean {
 
 const emptyPoints = (): Points => ({ sequence: new Column(), x: new Column(), step: new Column(), value: new Column() })
 const emptyRaw = (): RawPoints => ({ ...emptyPoints(), time: new Column() })
+const emptyMarks = (): Marks => ({ ...emptyPoints(), count: new Column() })

@@ -2,8 +2,8 @@
  * Where a metric is going, in one word, from its last stretch.
  *
  * A straight line is laid through the last tenth of the smoothed points (8 to 200 of them). What it rises or falls over that
- * stretch counts when it is more than one hundredth of the values' size and more than half of what they scatter around it;
- * a plateau with noise is "steady", where a comparison of the last two points would flip at every record.
+ * stretch counts when it is more than one hundredth of the values' size and more than twice what they scatter around it
+ * (smoothed noise hangs together: at half of it, every second plateau would be told as a rise or a fall).
  */
 import type { SeriesFrame } from './frame'
 import { metricKind } from './metrics'
@@ -14,7 +14,7 @@ const FEWEST = 8
 const MOST = 200
 const PART = 0.1
 const SIZE_SHARE = 0.01
-const SCATTER_SHARE = 0.5
+const SCATTER_SHARE = 2
 
 export interface Latest {
   /** Smoothed where smoothing is on and means something for this metric, else as logged. */

@@ -24,7 +24,7 @@ export const en = {
     on: 'on',
     off: 'off',
     none: '–',
-    unit: { seconds: 's', minutes: 'min', hours: 'h', days: 'd', points: 'points', speed: 'SPL/s', percent: '%' },
+    unit: { seconds: 's', minutes: 'min', hours: 'h', days: 'd', points: 'points', percent: '%' },
     run: 'Run {n}',
     step: 'Step {n}',
     runs: '{n} run | {n} runs',
@@ -58,18 +58,17 @@ export const en = {
     label: 'Training status',
     currentStep: 'Current step',
     totalSteps: 'Total steps',
-    steps: 'Steps',
+
     progress: 'Progress',
     remaining: 'Time remaining',
-    runs: 'Runs',
+
     duration: 'Duration',
-    unknown: 'not known yet',
+
     progressText: '{percent} of {total} steps done',
     announce: 'Step {step} of {total}, {percent}. Loss {loss}.',
     announceEnd: 'Training {status}.',
   },
   figures: {
-    label: 'Latest metrics',
     loss: 'Loss',
     perplexity: 'Perplexity',
     learningRate: 'Learning rate',
@@ -145,7 +144,6 @@ export const en = {
     failed: 'The export failed',
   },
   chart: {
-    charts: 'Charts',
     main: 'Main charts',
     about: 'About {chart}',
     fullscreen: 'Full screen: {chart}',
@@ -172,10 +170,9 @@ export const en = {
     loading: 'Loading the curve',
     empty: 'No values yet',
     emptyLoss: 'The first value appears when the training logs its first step.',
-    emptyGradNorm: 'Logged by the Trainer from its first step on.',
+
     emptyEvaluation: 'Appears with the first evaluation. Set eval_strategy and an evaluation set.',
     summary: '{chart}: {points} points in {runs}. Latest {last}, lowest {min}, highest {max}.',
-    count: '{n} chart | {n} charts',
   },
   charts: {
     loss: { title: 'Loss curve', short: 'Loss' },
@@ -187,11 +184,10 @@ export const en = {
   },
   other: {
     title: 'Other charts',
-    further: 'Further metrics',
+
     group: '{name} charts',
     rest: 'More metrics',
-    show: 'Show other charts',
-    hide: 'Hide other charts',
+
     noValue: 'none yet',
   },
   help: {
@@ -340,7 +336,7 @@ export const en = {
     crosshair: 'Move the crosshair',
     rows: 'Move between rows',
     open: 'open',
-    select: 'select',
+
     rename: 'rename',
   },
   log: {
@@ -380,16 +376,16 @@ export const en = {
       message: 'Message',
     },
     started: 'Run {n} started',
-    resumed: 'Run {n} resumed from step {step}',
+
     ended: 'Run {n} {status} at step {step}',
     ending: { completed: 'completed', stopped: 'stopped', failed: 'failed' },
     saved: 'Saved',
-    bestSoFar: 'Best so far',
+
     empty: 'Nothing logged yet',
     emptyText: 'The first line appears when the training logs its first step.',
     noMatch: 'No record matches',
     noMatchText: 'Clear the search or the filter to see all records.',
-    jump: 'Show step {step} in the curves',
+
     loading: 'Loading',
   },
   finding: {
@@ -456,7 +452,7 @@ export const en = {
     noMatch: 'No task matches',
     noMatchText: 'Clear the search or choose another status.',
     clear: 'Show all tasks',
-    sortBy: 'Sort by {column}',
+
     actions: 'Actions for {name}',
     renamed: 'Renamed to “{name}”',
   },
@@ -484,7 +480,7 @@ export const en = {
     writer: 'Writing',
     writerYes: 'This window takes in new records.',
     writerNo: 'Another Stepline on this folder takes in new records; this one reads beside it.',
-    about: 'About',
+
     version: 'Version',
     kept: 'Changes are kept at once.',
     unknown: 'not known',
@@ -495,23 +491,37 @@ export const en = {
     anyLoop: 'Any other loop',
     demo: 'Try it without code',
     demoText: 'trains a tiny GPT for about a minute',
-    import: 'Have a journal already',
+    import: 'Have a history already',
+  },
+  import: {
+    button: 'Import…',
+    hint: 'Trainer states, TensorBoard event files, CSV, JSON lines, wandb runs, text logs. Files and folders can also be dropped on this page.',
+    drop: 'Drop files or folders to import their history',
+    dropped: 'what was dropped',
+    sending: 'Importing {name}, {percent} sent',
+    reading: 'Importing {name}',
+    one: 'Imported “{name}”, {n} record. | Imported “{name}”, {n} records.',
+    nothingNew: '“{name}” is here already, with nothing new.',
+    several: 'Imported {n} task. | Imported {n} tasks.',
+    leftOut: '{n} place was left out. | {n} places were left out.',
+    failed: 'Importing {name} failed.',
+    cancelled: 'Import cancelled. Nothing was kept.',
+    tooMuch: 'This is more than {files} files or {size}. Use stepline import PATH instead.',
   },
   state: {
     loading: 'Loading',
     loadingTask: 'Loading “{name}”',
-    connecting: 'Connecting',
+
     lost: 'Connection lost',
     lostText: 'What you see is kept. Stepline tries again by itself and catches up without a gap.',
     lostAction: 'Try now',
-    back: 'Connected again',
+
     notLogged: 'Nothing logged yet',
     notLoggedText: 'The training has started. Its curves appear with the first step that it logs.',
     pending: 'Waiting to start',
     pendingText: 'This task has not started yet. Its curves appear here when it does.',
-    failed: 'This could not be shown',
+
     lostData: 'Lost: {what}',
-    chooseTask: 'Choose a task to see its curves',
   },
   errors: {
     error: { what: 'Something failed inside Stepline', action: 'Try again; if it stays, run stepline doctor.' },
@@ -558,7 +568,7 @@ export const en = {
     },
     page_failed: { what: 'The page met something that it does not know', action: 'Reload the page.' },
   },
-  when: { now: 'now', today: '{time}', yesterday: 'yesterday, {time}', never: '–' },
+  when: { now: 'now', yesterday: 'yesterday, {time}', never: '–' },
 }
 
 /** The shape that every catalogue has. */

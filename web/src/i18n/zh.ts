@@ -21,7 +21,7 @@ export const zh: Messages = {
     on: '开',
     off: '关',
     none: '–',
-    unit: { seconds: '秒', minutes: '分钟', hours: '小时', days: '天', points: '点', speed: 'SPL/s', percent: '%' },
+    unit: { seconds: '秒', minutes: '分钟', hours: '小时', days: '天', points: '点', percent: '%' },
     run: '第 {n} 次运行',
     step: '第 {n} 步',
     runs: '{n} 次运行',
@@ -55,18 +55,17 @@ export const zh: Messages = {
     label: '训练状态',
     currentStep: '当前步数',
     totalSteps: '总步数',
-    steps: '步数',
+
     progress: '训练进度',
     remaining: '预计剩余时间',
-    runs: '运行次数',
+
     duration: '用时',
-    unknown: '暂无法估计',
+
     progressText: '共 {total} 步，已完成 {percent}',
     announce: '第 {step} 步，共 {total} 步，{percent}。损失 {loss}。',
     announceEnd: '训练{status}。',
   },
   figures: {
-    label: '实时指标',
     loss: '当前损失',
     perplexity: '困惑度',
     learningRate: '学习率',
@@ -140,7 +139,6 @@ export const zh: Messages = {
     failed: '导出失败',
   },
   chart: {
-    charts: '图表',
     main: '主要图表',
     about: '{chart}说明',
     fullscreen: '全屏：{chart}',
@@ -167,10 +165,9 @@ export const zh: Messages = {
     loading: '正在加载曲线',
     empty: '暂无数据',
     emptyLoss: '训练记录第一步时，第一个值就会出现。',
-    emptyGradNorm: 'Trainer 从第一步起就会记录。',
+
     emptyEvaluation: '第一次评估后出现。需要设置 eval_strategy 和评估数据。',
     summary: '{chart}：{runs}，共 {points} 个点。最新 {last}，最低 {min}，最高 {max}。',
-    count: '{n} 个图表',
   },
   charts: {
     loss: { title: '损失曲线', short: '损失' },
@@ -182,11 +179,10 @@ export const zh: Messages = {
   },
   other: {
     title: '其他图表',
-    further: '更多指标',
+
     group: '{name} 图表',
     rest: '更多指标',
-    show: '展开其他图表',
-    hide: '折叠其他图表',
+
     noValue: '暂无',
   },
   help: {
@@ -334,7 +330,7 @@ export const zh: Messages = {
     crosshair: '移动十字线',
     rows: '在各行间移动',
     open: '打开',
-    select: '选中',
+
     rename: '重命名',
   },
   log: {
@@ -374,16 +370,16 @@ export const zh: Messages = {
       message: '消息',
     },
     started: '第 {n} 次运行开始',
-    resumed: '第 {n} 次运行从第 {step} 步继续',
+
     ended: '第 {n} 次运行{status}于第 {step} 步',
     ending: { completed: '完成', stopped: '停止', failed: '失败' },
     saved: '已保存',
-    bestSoFar: '目前最佳',
+
     empty: '暂无日志',
     emptyText: '训练记录第一步时，第一行就会出现。',
     noMatch: '没有相符的记录',
     noMatchText: '清除搜索或筛选即可查看全部记录。',
-    jump: '在曲线中查看第 {step} 步',
+
     loading: '正在加载',
   },
   finding: {
@@ -448,7 +444,7 @@ export const zh: Messages = {
     noMatch: '没有相符的任务',
     noMatchText: '清除搜索，或选择其他状态。',
     clear: '显示全部任务',
-    sortBy: '按{column}排序',
+
     actions: '{name} 的操作',
     renamed: '已重命名为“{name}”',
   },
@@ -476,7 +472,7 @@ export const zh: Messages = {
     writer: '写入',
     writerYes: '新记录由此窗口收入。',
     writerNo: '新记录由同一文件夹上的另一个 Stepline 收入，此窗口只读取。',
-    about: '关于',
+
     version: '版本',
     kept: '更改会立即保存。',
     unknown: '未知',
@@ -487,23 +483,37 @@ export const zh: Messages = {
     anyLoop: '其他训练循环',
     demo: '无需代码，先试一试',
     demoText: '训练一个小型 GPT，约一分钟',
-    import: '已有日志文件',
+    import: '已有训练记录',
+  },
+  import: {
+    button: '导入…',
+    hint: 'trainer_state.json、TensorBoard 事件文件、CSV、JSON 行、wandb 离线运行、文本日志。也可以把文件或文件夹拖到本页。',
+    drop: '松开即可导入这些文件或文件夹中的训练记录',
+    dropped: '拖入的内容',
+    sending: '正在导入 {name}，已发送 {percent}',
+    reading: '正在导入 {name}',
+    one: '已导入“{name}”，共 {n} 条记录。',
+    nothingNew: '“{name}”已经在这里，没有新内容。',
+    several: '已导入 {n} 个任务。',
+    leftOut: '略过 {n} 处。',
+    failed: '导入 {name} 失败。',
+    cancelled: '已取消导入，未保留任何内容。',
+    tooMuch: '超过 {files} 个文件或 {size}。请改用 stepline import PATH。',
   },
   state: {
     loading: '正在加载',
     loadingTask: '正在加载“{name}”',
-    connecting: '正在连接',
+
     lost: '连接已断开',
     lostText: '已显示的内容会保留。Stepline 会自动重试，并无遗漏地补上。',
     lostAction: '立即重试',
-    back: '已重新连接',
+
     notLogged: '暂无日志',
     notLoggedText: '训练已开始，记录第一步后曲线就会出现。',
     pending: '等待开始',
     pendingText: '此任务尚未开始。开始后曲线会出现在这里。',
-    failed: '无法显示',
+
     lostData: '已丢失：{what}',
-    chooseTask: '选择任务以查看曲线',
   },
   errors: {
     error: { what: 'Stepline 内部出错', action: '请重试；若仍然出现，请运行 stepline doctor。' },
@@ -526,5 +536,5 @@ export const zh: Messages = {
     frame_unreadable: { what: '无法读取曲线', action: '请刷新页面；页面可能比程序旧。' },
     page_failed: { what: '页面遇到了未知的情况', action: '请刷新页面。' },
   },
-  when: { now: '刚刚', today: '{time}', yesterday: '昨天 {time}', never: '–' },
+  when: { now: '刚刚', yesterday: '昨天 {time}', never: '–' },
 }

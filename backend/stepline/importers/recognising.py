@@ -1,0 +1,81 @@
+"""Whether a source was imported before: by its key, else by its first records, then by all of them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import islice
+
+from stepline.errors import TaskNotFound
+from stepline.importers.digests import HEAD_RECORDS, Digest
+from stepline.importers.imported import ImportedTask
+from stepline.store import SourceRow, Store
+
+
+def compared(store: Store, task: ImportedTask) -> tuple[SourceRow | None, list[Digest], bool]:
+    """The import this source was before, if any; the digests of its runs; whether it is an older copy of that."""
+    digests = _digests(task)
+    known = store.source(task.key)
+    if known is not None and _still_there(store, known):
+        return known, digests, False
+    for candidate in store.sources_like(head_of(task)):
+        if not _still_there(store, candidate):
+            continue
+        if is_prefix(candidate, task):
+            return candidate, digests, False
+        if _is_older(store, candidate, digests):
+            return candidate, digests, True
+    return None, digests, False
+
+
+def _digests(task: ImportedTask) -> list[Digest]:
+    digests = [Digest() for _ in task.runs]
+    for index, record in task.records():
+        digests[index].add(record)
+    return digests
+
+
+def counted(digests: list[Digest]) -> list[tuple[int, str]]:
+    return [(digest.records, digest.value()) for digest in digests]
+
+
+def head_of(task: ImportedTask) -> str:
+    digest = Digest()
+    for _, record in islice(task.records(), HEAD_RECORDS):
+        digest.add(record)
+    return digest.value()
+
+
+def is_prefix(known: SourceRow, task: ImportedTask) -> bool:
+    """Whether the source has each known run's records first, and then perhaps more."""
+    if len(known.runs) > len(task.runs):
+        return False
+    digests = [Digest() for _ in known.runs]
+    matched = [False] * len(known.runs)
+    for index, record in task.records():
+        if index < len(known.runs) and not matched[index]:
+            digests[index].add(record)
+            if digests[index].records == known.runs[index].records:
+                if digests[index].value() != known.runs[index].digest:
+                    return False
+                matched[index] = True
+    return all(matched)
+
+
+def _is_older(store: Store, known: SourceRow, digests: list[Digest]) -> bool:
+    """Whether the store's records of the source's first run begin with all that this one has."""
+    if len(digests) != 1 or not known.runs or digests[0].records >= known.runs[0].records:
+        return False
+    stored = Digest()
+    for entry in store.records(known.task_id):
+        if entry.run_id == known.runs[0].run_id:
+            stored.add(entry)
+            if stored.records == digests[0].records:
+                return stored.value() == digests[0].value()
+    return False
+
+
+def _still_there(store: Store, known: SourceRow) -> bool:
+    with suppress(TaskNotFound):
+        runs = {run.id for run in store.runs(known.task_id)}
+        return all(run.run_id in runs for run in known.runs)
+    return False

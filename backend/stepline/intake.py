@@ -1,0 +1,73 @@
+"""What a writer takes in when it is asked to: the home's journals, and the histories at any path.
+
+A path that fails does not stop the others: what became of each is a value (`wire.Imported`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from stepline.errors import ImportFailed
+from stepline.facts import error_body
+from stepline.importers import ImportResult, import_paths
+from stepline.ingest import Ingest
+from stepline.ingest.journals import open_journal
+from stepline.store import Store
+from stepline.wire import Imported
+
+Progress = Callable[[Path, float], None]
+"""(what is read or written now, the share of all that is done, 0 to 1)."""
+
+
+def take_in_all(
+    ingest: Ingest, store: Store, paths: Sequence[Path], progress: Progress | None = None
+) -> list[Imported]:
+    """Take in what lies in the home, then each path. Raises StoreError; what `progress` raises leaves nothing half."""
+    ingest.take_in_all()
+    found = import_paths(store, paths, progress=progress, journal=lambda path: _take_journal(ingest, store, path))
+    return [as_wire(each) for each in found]
+
+
+def take_in_uploaded(ingest: Ingest, store: Store, folder: Path) -> list[Imported]:
+    """Take in each file and folder in `folder`, which is there for the moment. Raises StoreError."""
+    found = import_paths(
+        store,
+        sorted(folder.iterdir()),
+        journal=lambda path: _take_journal(ingest, store, path),
+        uploaded=folder,
+    )
+    return [as_wire(each) for each in found]
+
+
+def as_wire(result: ImportResult) -> Imported:
+    return {
+        "path": str(result.path),
+        "state": result.state,
+        "task": result.task_id,
+        "name": result.name,
+        "format": result.format,
+        "runs": result.runs,
+        "records": result.records,
+        "told": result.told,
+        "left_out": [{"place": each.place, "reason": each.reason} for each in result.left_out],
+        "left_out_count": result.left_out_count,
+        "error": None if result.error is None else error_body(result.error),
+    }
+
+
+def _take_journal(ingest: Ingest, store: Store, path: Path) -> tuple[str, int, int]:
+    """By way of the ingest, which may be taking in the same run's own journal just now, and watches a live one."""
+    journal = open_journal(path)
+    if journal is None:
+        raise ImportFailed(
+            f"The journal {path} has no header yet",
+            why="Its first line is not all there",
+            action="Wait until the training has begun, or copy the file again",
+        )
+    before = store.run(journal.header.run_id)
+    task_id = ingest.import_journal(path)
+    after = store.run(journal.header.run_id)
+    if after is None:
+        return task_id, 0, 0
+    return task_id, after.records - (before.records if before else 0), after.damaged - (before.damaged if before else 0)

@@ -1,0 +1,115 @@
+"""Files that a page sends to be imported: written into a folder of the moment in the home, which is then removed.
+
+The body is `multipart/form-data`: parts `file`, whose file name is the file's path below what the person chose, and as
+many parts `modified`, each file's date in milliseconds since 1970, in the same order. Nothing is held in memory.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import chain
+from pathlib import Path
+from typing import IO
+
+from flask import Request
+from werkzeug.formparser import FormDataParser
+
+from stepline.errors import ImportFailed, UsageError
+from stepline.home import Home
+
+PATH = "/api/imports"
+MOST_BYTES = 2 << 30
+MOST_FILES = 2000
+_MOST_DEPTH = 24
+_MOST_NAME_BYTES = 200
+_FORBIDDEN = frozenset('<>:"|?*')
+"""What one of the systems does not have in a file's name."""
+
+
+def uploads_folder(home: Home) -> Path:
+    """What one upload needs lies here while it is imported; only the home's writer has it."""
+    return home.folder / "uploads"
+
+
+@contextmanager
+def received(request: Request, home: Home) -> Iterator[Path]:
+    """A folder with the files of the request's body. Raises UsageError, ImportFailed; RequestEntityTooLarge of HTTP."""
+    folder = uploads_folder(home)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="upload-", dir=folder, ignore_cleanup_errors=True) as name:
+            _write(request, Path(name))
+            yield Path(name)
+    except OSError as error:
+        raise ImportFailed(
+            "What was sent cannot be kept while it is imported",
+            why=error.strerror or str(error),
+            action="Free some space, or name the path to `stepline import`",
+        ) from error
+
+
+def _write(request: Request, folder: Path) -> None:
+    written: list[Path] = []
+
+    def open_file(
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        path = _free(folder, _parts(filename or ""))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written.append(path)
+        return path.open("w+b")
+
+    parser = FormDataParser(
+        open_file,
+        max_form_memory_size=1 << 20,
+        max_content_length=MOST_BYTES,
+        silent=False,
+        max_form_parts=2 * MOST_FILES,
+    )
+    if request.mimetype != "multipart/form-data":
+        raise UsageError("What was sent is no upload", action="Send multipart/form-data with parts named `file`")
+    try:
+        _, form, files = parser.parse(
+            request.stream, request.mimetype, request.content_length, dict(request.mimetype_params)
+        )
+    except ValueError as error:
+        raise UsageError("The upload cannot be read", why=str(error), action="Send it again") from error
+    for file in chain.from_iterable(files.listvalues()):
+        file.close()
+    if not written:
+        raise UsageError("No file was sent", action="Choose at least one")
+    for path, modified in zip(written, form.getlist("modified"), strict=False):
+        # A source that tells no time bears its file's date; one that is none leaves today's.
+        with suppress(ValueError, OverflowError, OSError):
+            os.utime(path, (float(modified) / 1000, float(modified) / 1000))
+
+
+def _parts(name: str) -> list[str]:
+    """The path's parts as this system can have them: none leads out of the folder, none is too long."""
+    parts = []
+    for part in name.replace("\\", "/").split("/")[-_MOST_DEPTH:]:
+        kept = "".join("_" if sign in _FORBIDDEN or ord(sign) < 32 else sign for sign in part).strip(" .") or ""
+        if part.startswith(".") and kept:
+            kept = f".{kept}"
+        encoded = kept.encode(errors="replace")
+        if len(encoded) > _MOST_NAME_BYTES:
+            # The end says what a file is.
+            kept = encoded[-_MOST_NAME_BYTES:].decode(errors="ignore")
+        if kept:
+            parts.append(kept)
+    return parts or ["file"]
+
+
+def _free(folder: Path, parts: list[str]) -> Path:
+    path = folder.joinpath(*parts)
+    count = 1
+    while path.exists():
+        count += 1
+        path = folder.joinpath(*parts[:-1], f"{count}-{parts[-1]}")
+    return path

@@ -1,0 +1,183 @@
+"""The window: what it remembers, when it asks, and how it ends, in a real one on a screen of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import stepline
+from stepline.app import take_in
+from stepline.errors import Unavailable
+from stepline.home import Home
+from stepline.writer import read_address
+from stepline_desktop import surroundings
+from stepline_desktop.place import MINIMUM, Place, Screen, fit, from_setting
+from stepline_desktop.words import CHINESE, ENGLISH, words
+from tests.front_door import wait_for
+from tests.programs import Program
+from tests.screens import Page, close, free_port, geometry, screen, window_on, xdotool
+
+PAGE = Path(__file__).parents[1] / "backend" / "stepline" / "web_dist" / "index.html"
+
+screens = st.builds(
+    Screen, st.integers(-4000, 4000), st.integers(-4000, 4000), st.integers(500, 5000), st.integers(500, 5000)
+)
+places = st.builds(
+    Place,
+    st.integers(-10, 9000),
+    st.integers(-10, 9000),
+    st.none() | st.integers(-9000, 9000),
+    st.none() | st.integers(-9000, 9000),
+    st.booleans(),
+)
+
+
+@given(places)
+def test_a_place_comes_back_from_the_settings(place: Place) -> None:
+    assert from_setting(json.loads(json.dumps(place.to_setting()))) == place
+
+
+@given(st.none() | st.booleans() | st.floats() | st.text() | st.dictionaries(st.text(), st.text()))
+def test_a_setting_of_another_form_is_the_standard_place(value: object) -> None:
+    assert from_setting(value) == Place()
+    assert from_setting({"width": value, "height": 1, "x": 0, "y": 0}) == Place()
+
+
+@given(places, st.lists(screens, min_size=1, max_size=3))
+def test_a_window_can_be_seen_and_moved(place: Place, every: list[Screen]) -> None:
+    fitted = fit(place, every)
+    assert fitted.width >= MINIMUM[0]
+    assert fitted.height >= MINIMUM[1]
+    assert any(fitted.width <= max(screen.width, MINIMUM[0]) for screen in every)
+    if fitted.x is not None:
+        assert any(screen.y <= (fitted.y or 0) < screen.y + screen.height for screen in every)
+    assert fitted.maximized == place.maximized
+
+
+def test_a_place_on_a_screen_stays_as_it_is() -> None:
+    place = Place(1000, 700, 2000, 40)
+    assert fit(place, [Screen(0, 0, 1920, 1080), Screen(1920, 0, 1920, 1080)]) == place
+
+
+@pytest.mark.parametrize(
+    ("setting", "lang", "said"),
+    [
+        ("zh", "en_GB.UTF-8", CHINESE),
+        ("en", "zh_CN.UTF-8", ENGLISH),
+        (None, "zh_CN.UTF-8", CHINESE),
+        (None, "C", ENGLISH),
+    ],
+)
+def test_the_window_speaks_the_pages_language(
+    setting: str | None, lang: str, said: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", lang)
+    assert words(setting) == said
+
+
+@pytest.mark.parametrize("display", [None, ":4711"])
+def test_without_a_display_no_window_can_open(display: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if importlib.util.find_spec("webview") is None:
+        pytest.skip("pywebview is missing: make setup")
+    for name in ("WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    if display is not None:
+        monkeypatch.setenv("DISPLAY", display)
+    with pytest.raises(Unavailable) as caught:
+        surroundings.prepare()
+    assert caught.value.why
+    assert caught.value.action
+
+
+@pytest.fixture
+def display() -> Iterator[str]:
+    if not PAGE.is_file():
+        pytest.skip("the page is not built: make setup")
+    with screen() as name:
+        try:
+            os.environ["DISPLAY"] = name
+            surroundings.prepare()
+        except Unavailable as obstacle:
+            pytest.skip(str(obstacle))
+        finally:
+            del os.environ["DISPLAY"]
+        yield name
+
+
+def opened(display: str, home: Home, *command: str, port: int | None = None) -> Program:
+    debugging = {} if port is None else {"QTWEBENGINE_REMOTE_DEBUGGING": f"127.0.0.1:{port}"}
+    return Program(*command, "--home", home.path, DISPLAY=display, **debugging)
+
+
+def test_the_window_shows_the_page_and_remembers_its_place(display: str, home: Home) -> None:
+    with stepline.record("pilot", home=home.path) as run:
+        run.log({"loss": 2.5}, step=1)
+    port = free_port()
+    with opened(display, home, "open", port=port) as program:
+        window = window_on(display)
+        page = Page(port)
+        wait_for(lambda: page.shows("pilot"))
+        assert page.run("!document.createElement('canvas').getContext('webgl')"), "it must not use the GPU"
+        page.close()
+        xdotool(display, "windowsize", window, "1000", "700")
+        xdotool(display, "windowmove", window, "120", "80")
+        wait_for(lambda: geometry(display, window)["WIDTH"] == 1000 and geometry(display, window)["X"] == 120)
+        close(display, window)
+        assert program.ends() == 0
+    assert read_address(home) is None
+    with opened(display, home, "open") as program:
+        again = geometry(display, window_on(display))
+        assert (again["X"], again["Y"], again["WIDTH"], again["HEIGHT"]) == (120, 80, 1000, 700)
+        program.process.send_signal(signal.SIGTERM)
+        assert program.ends() == 0
+        assert program.told == []
+
+
+def test_a_second_start_brings_the_first_window_forward(display: str, home: Home) -> None:
+    with opened(display, home, "open") as first:
+        window_on(display)
+        wait_for(lambda: read_address(home))
+        with opened(display, home, "open") as second:
+            assert second.ends() == 0
+            assert "open already" in second.told[0]
+        assert first.process.poll() is None
+        first.process.send_signal(signal.SIGINT)
+        assert first.ends() == 0
+        assert first.told == []
+
+
+def test_closing_while_a_training_runs_here_asks_first(display: str, home: Home) -> None:
+    pytest.importorskip("transformers", reason="torch and transformers are missing: make setup")
+
+    def question() -> str:
+        return xdotool(display, "search", "--onlyvisible", "--name", f"^{ENGLISH.close_title}$").partition("\n")[0]
+
+    with opened(display, home, "demo") as program:
+        window = window_on(display)
+        wait_for(lambda: [task for task in tasks(home) if task[1] > 3], 120)
+        close(display, window)
+        xdotool(display, "key", "--window", wait_for(question), "Escape")
+        wait_for(lambda: not question())
+        assert program.process.poll() is None
+        records = tasks(home)[0][1]
+        wait_for(lambda: tasks(home)[0][1] > records)
+
+        close(display, window)
+        xdotool(display, "key", "--window", wait_for(question), "Return")
+        assert program.ends() == 0
+    with take_in(home) as store:
+        (task,) = store.tasks()
+        assert store.runs(task.id)[-1].status == "stopped"
+
+
+def tasks(home: Home) -> list[tuple[str, int]]:
+    with take_in(home) as store:
+        return [(task.id, task.records) for task in store.tasks()]
