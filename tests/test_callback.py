@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -421,6 +422,38 @@ def test_other_ranks_write_nothing(home: Home, output: Path) -> None:
 
     build(output, home.path, trainer_class=OtherRank, max_steps=10).train()
     assert not list(home.journals.iterdir())
+
+
+def test_of_two_ranks_the_first_alone_writes_and_takes_no_requests(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.trainings", "two_ranks", str(tmp_path)],
+            cwd=Path(__file__).parent.parent,
+            env=os.environ
+            | {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+            | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    try:
+        said = [rank.communicate(timeout=120) for rank in ranks]
+    finally:
+        for rank in ranks:
+            rank.kill()
+    assert [out.splitlines()[-1:] for out, _ in said] == [["rank 0 of 2 at 40"], ["rank 1 of 2 at 40"]], said
+    journal = only_journal(tmp_path / "home")
+    assert journal.status == "completed"
+    assert journal.steps == [5, 10, 15, 20, 25, 30, 35, 40]
+    assert journal.header.settings["total_train_batch_size"] == 8
+    assert [record.step for record in journal.of("checkpoint")] == [20, 40]
+    assert journal.records[0].details["controls"] == []
+    assert journal.records[0].details["no_controls"] == "2 ranks: a request reaches rank zero alone"
 
 
 def test_a_trainer_with_our_callback_may_be_pickled(home: Home, output: Path) -> None:

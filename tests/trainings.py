@@ -90,6 +90,10 @@ def main(scene: str, folder: Path) -> None:
         serving = SteplineCallback(home=home, serve=True)
         at_twelve = At(12, say_where)
         build(output, home, recorder=serving, callbacks=(at_twelve,), max_steps=10_000_000, logging_steps=1).train()
+    elif scene == "two_ranks":
+        trainer = build(output, home, logging_steps=5, save_strategy="steps", save_steps=20, ddp_backend="gloo")
+        trainer.train()
+        print(f"rank {trainer.args.process_index} of {trainer.args.world_size} at {trainer.state.global_step}")
     else:
         raise SystemExit(f"no scene {scene}")
 

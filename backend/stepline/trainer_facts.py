@@ -85,10 +85,17 @@ def has_evaluation_set(args: Any, trainer: Any) -> bool:
     return _word(args.eval_strategy) != "no"
 
 
-def controls(args: Any, trainer: Any) -> list[CommandName]:
-    """The commands this training takes. None with several ranks: a stop that one rank alone obeys leaves the others
-    waiting for it at their next exchange for ever."""
+def no_controls(args: Any) -> str | None:
+    """Why this training takes no commands; None where it does."""
     if args.world_size > 1:
+        # The others would wait for the one that stopped, at their next exchange, for ever.
+        return f"{args.world_size} ranks: a request reaches rank zero alone"
+    return None
+
+
+def controls(args: Any, trainer: Any) -> list[CommandName]:
+    """The commands this training takes."""
+    if no_controls(args) is not None:
         return []
     return ["stop", "save", "evaluate", "log"] if has_evaluation_set(args, trainer) else ["stop", "save", "log"]
 

@@ -55,6 +55,8 @@ class TrainingRun:
 
     def _begin(self, args: Any, state: Any) -> None:
         details: dict[str, Any] = {"controls": self._controls}
+        if (why := trainer_facts.no_controls(args)) is not None:
+            details["no_controls"] = why
         rows = []
         if state.is_hyper_param_search:
             details["trial"] = state.trial_name
