@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepline.app import take_in
@@ -29,6 +29,7 @@ def tasks(home: Home, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]
     return listed
 
 
+@settings(deadline=None, max_examples=20)
 @given(st.integers(2, 512))
 def test_the_text_is_cut_into_windows_of_one_length(length: int) -> None:
     cut = text.load(length)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stepline
@@ -40,17 +40,20 @@ places = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(places)
 def test_a_place_comes_back_from_the_settings(place: Place) -> None:
     assert from_setting(json.loads(json.dumps(place.to_setting()))) == place
 
 
+@settings(deadline=None)
 @given(st.none() | st.booleans() | st.floats() | st.text() | st.dictionaries(st.text(), st.text()))
 def test_a_setting_of_another_form_is_the_standard_place(value: object) -> None:
     assert from_setting(value) == Place()
     assert from_setting({"width": value, "height": 1, "x": 0, "y": 0}) == Place()
 
 
+@settings(deadline=None)
 @given(places, st.lists(screens, min_size=1, max_size=3))
 def test_a_window_can_be_seen_and_moved(place: Place, every: list[Screen]) -> None:
     fitted = fit(place, every)

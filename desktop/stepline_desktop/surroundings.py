@@ -7,6 +7,7 @@ are kept.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import ctypes.util
 import importlib.util
@@ -53,14 +54,6 @@ def prepare() -> None:
         _reach_display()
 
 
-def clear() -> None:
-    """After the window: Qt may speak while Python ends, when no handler of ours must be called any more."""
-    if sys.platform == "linux":
-        from qtpy import QtCore
-
-        QtCore.qInstallMessageHandler(None)
-
-
 def _set_environment() -> None:
     """Chromium refuses to run as root in its sandbox. It draws on the CPU: the GPU's memory belongs to the training."""
     if os.geteuid() == 0:
@@ -74,6 +67,8 @@ def _set_environment() -> None:
 
 
 def _load_qt() -> None:
+    # Registered before Qt is loaded, so that it runs after Qt's own end.
+    atexit.register(_forget)
     try:
         from qtpy import QtCore, QtWebEngineWidgets  # noqa: F401
     except ImportError as error:
@@ -99,6 +94,12 @@ def _load_qt() -> None:
 def _note(kind: Any, context: Any, message: str) -> None:
     """Qt writes a dozen lines on Vulkan, OpenGL and D-Bus to standard error that no one can act on."""
     log.debug("Qt: %s", message)
+
+
+def _forget() -> None:
+    """Qt may speak while the interpreter ends, when no handler of ours must be called any more."""
+    if qt := sys.modules.get("qtpy.QtCore"):
+        qt.qInstallMessageHandler(None)
 
 
 def _reach_display() -> None:

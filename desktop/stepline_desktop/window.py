@@ -6,6 +6,7 @@ Closing it while a training runs in this program asks first: the training would 
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -15,7 +16,6 @@ from typing import Any, Protocol
 import webview
 
 from stepline_desktop import place as places
-from stepline_desktop import surroundings
 from stepline_desktop.words import words
 
 GROUND = {"light": "#ffffff", "dark": "#121417"}
@@ -38,6 +38,8 @@ class Window:
         self._url = url
         self._memory = memory
         self._is_busy = is_busy
+        self.on_loaded: Callable[[], None] = lambda: None
+        """Called, in a thread of its own, each time the page was loaded."""
         self._window: Any = None
         self._may_close = threading.Event()
         self._asking = threading.Lock()
@@ -65,13 +67,17 @@ class Window:
             zoomable=True,
             background_color=GROUND["dark" if self._memory.setting("theme", None) == "dark" else "light"],
         )
+        # pywebview's Qt puts a handler in place that quits by itself, beside whoever ends this program in order: the
+        # window would be closed twice. This event comes after that, in the main thread, as signal.signal wants it.
+        handler = signal.getsignal(signal.SIGINT)
+        window.events.before_show += lambda: bool(signal.signal(signal.SIGINT, handler))
         window.events.closing += self._closing
         window.events.maximized += lambda: self._note_maximized(True)
         window.events.restored += lambda: self._note_maximized(False)
         window.events.shown += self._shown
+        window.events.loaded += lambda: self.on_loaded()
         self._window = window
         webview.start(gui="qt" if sys.platform == "linux" else None, icon=icon())
-        surroundings.clear()
 
     def close(self) -> None:
         """Close without asking; before `show`, keep it from opening."""

@@ -1,8 +1,7 @@
 """How the program is asked to end: Ctrl-C, SIGTERM, a closed terminal, or its own reasons. One event for all.
 
 Python runs a signal's handler in the main thread, between two of its own instructions, and there are none while Qt's
-loop runs; pywebview also puts a SIGINT handler of its own in place, which just quits. So the signal is taken where the
-interpreter's C code leaves it, in the wakeup pipe, by a thread.
+loop runs. So the signal is taken where the interpreter's C code leaves it, in the wakeup pipe, by a thread.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import sys
 import threading
@@ -41,7 +42,9 @@ class TrainingThread:
         self._thread = threading.Thread(target=self._run, name="stepline-demo", daemon=True)
 
     def start(self) -> None:
-        self._thread.start()
+        """Begin; nothing happens where it has begun."""
+        with contextlib.suppress(RuntimeError):
+            self._thread.start()
 
     def is_alive(self) -> bool:
         return self._thread.is_alive()
@@ -52,7 +55,8 @@ class TrainingThread:
     def end(self) -> None:
         """Stop after the current step, and wait for it. Raises SteplineError where the training had failed."""
         self.training.stop()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         if isinstance(self.error, SteplineError):
             raise self.error
         if self.error is not None:
@@ -104,14 +108,16 @@ def shown(home: Home, thread: TrainingThread, quitting: Quitting) -> None:
     try:
         window = new_window(app, is_busy=thread.is_alive) if obstacle is None else None
         thread.training.on_begin = partial(open_at, app, thread.training, window if app.store.tasks() else None)
-        thread.start()
         try:
             if window is not None:
+                # Not before: loading torch takes Python's lock for seconds, and the window would wait for it.
+                window.on_loaded = thread.start
                 show_window(window, app, quitting)
             else:
                 say(str(obstacle))
                 app.on_focus = no_window
                 opened = show_address(app)
+                thread.start()
                 follow(thread)
                 if (opened or sys.stdout.isatty()) and not quitting.is_set:
                     say("The training has ended; the page stays until Ctrl-C.")
