@@ -31,7 +31,17 @@ def screen(width: int = 1400, height: int = 1000) -> Iterator[str]:
         pytest.skip(f"a virtual screen is missing: apt-get install {' '.join(missing)}")
     reading, writing = os.pipe()
     # The server itself picks a number that is free, and tells it.
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{width}x{height}x24", "-nolisten", "tcp"]
+    command = [
+        "Xvfb",
+        "-displayfd",
+        str(writing),
+        "-screen",
+        "0",
+        f"{width}x{height}x24",
+        "-nolisten",
+        "tcp",
+        "-noreset",
+    ]
     server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
     os.close(writing)
     try:
