@@ -591,11 +591,3 @@ def test_a_reader_where_no_database_is_yet_is_told_so(home):
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     with pytest.raises(StoreError, match="cannot be opened"):
         Store.open(tmp_path / "none" / "stepline.db", writable=True)
-
-
-def test_the_trainers_closing_row_is_no_series(store, fill):
-    run = fill.begin()
-    details = {"status": "completed"}
-    fill.append(run, step(10), Record("train_end", 2.0, 10, None, {"train_loss": 1.5, "note": "done"}, None, details))
-    assert [metric.name for metric in store.metrics("t1")] == ["loss"]
-    assert list(store.records("t1"))[-1].metrics == {"train_loss": 1.5, "note": "done"}

@@ -25,9 +25,6 @@ LOG_COLUMNS = (*STEP_COLUMNS, "texts", "message", "details")
 ROW_BYTES = 40
 """What a row takes beside its metrics and texts: key, run, kind, step, epoch, time."""
 
-CLOSING = "train_end"
-"""The trainer's closing row (train_loss, train_runtime …) is kept in its record and is no point of a series."""
-
 _LEARNED = frozenset((Heartbeat, Update))
 
 Row = tuple[Any, ...]
@@ -97,8 +94,6 @@ class Batch:
         """What is new of each series: a few numpy calls a metric set, not one a value."""
         found: dict[str, SeriesNews] = {}
         for names, group in self._groups.items():
-            if not group.rows:
-                continue
             values = np.frombuffer(b"".join([row[8] for row in group.rows]), "<f8").reshape(-1, len(names))
             last = group.rows[-1]
             finite = np.isfinite(values)
@@ -156,8 +151,7 @@ def pack(
                 names, numbers, texts = split_metrics(metrics)
                 blob = packer(len(names)).pack(*numbers) if names else None
                 group = groups.get(names)
-                if record.kind != CLOSING:
-                    batch._texts.append((sequence, record))
+                batch._texts.append((sequence, record))
                 batch.bytes += len(texts)
             if blob is not None:
                 if group is None:
@@ -171,7 +165,7 @@ def pack(
             rows, rows_full = [], full
             parts.append((full, rows))
         row: Row = (task_id, sequence, run_id, record.kind, record.step, record.epoch, record.time, number, blob)
-        if group is not None and record.kind != CLOSING:
+        if group is not None:
             group.rows.append(row)
         if full:
             row = (*row, texts, record.message, details)
