@@ -251,3 +251,12 @@ def test_stopping_does_not_wait_for_a_long_examination(store):
     findings.of("t1")
     findings.stop()
     assert findings.of("t1") == []
+
+
+def test_the_trainers_closing_row_gets_no_chart(store):
+    closing = Record("train_end", BEGUN + 2, 2, None, {"train_loss": 1.5}, None, {"status": "completed"})
+    write(store, "r1", [*steps([1, 2]), closing])
+    assert names(facts.detail(store, "t1")) == ["loss", "perplexity"]
+    # A trainer that logs this name at every step means a curve.
+    write(store, "r1", [Record("step", BEGUN + 3, 3, None, {"train_loss": 1.4})])
+    assert "train_loss" in names(facts.detail(store, "t1"))

@@ -122,7 +122,7 @@ def detail(store: Store, task_id: str, *, findings: Sequence[Finding] = (), jour
             _run(run, before, findings, _controls(store, run, journals))
             for before, run in zip([None, *runs], runs, strict=False)
         ],
-        "metrics": _metrics(metrics),
+        "metrics": _metrics(metrics, len(runs)),
         "checkpoints": [_checkpoint(each) for each in checkpoints],
         "findings": list(findings),
         "progress": _progress(line),
@@ -160,7 +160,13 @@ def _run(run: RunRow, before: RunRow | None, findings: Sequence[Finding], contro
     }
 
 
-def _metrics(rows: Sequence[MetricRow]) -> list[Metric]:
+CLOSING = frozenset({"train_loss", "train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos"})
+"""What transformers sums up in a run's closing row: kept in the `train_end` record, and no points of a curve."""
+
+
+def _metrics(rows: Sequence[MetricRow], runs: int) -> list[Metric]:
+    """The series that have charts. A name of CLOSING that was logged more often than there are runs is a series."""
+    rows = [row for row in rows if row.name not in CLOSING or row.count > runs]
     found: list[Metric] = []
     derived = derived_names([row.name for row in rows if row.kind == "number"])
     for row in rows:

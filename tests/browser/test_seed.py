@@ -50,6 +50,15 @@ def choose(page, name: str) -> None:
     expect(page.get_by_test_id("task-selector")).to_contain_text(name)
 
 
+def color_of(element) -> str:
+    """The colour of a word or mark; asked again where the list was just drawn anew, for what is gone has none."""
+    for _ in range(100):
+        if found := element.evaluate("element => element.isConnected ? getComputedStyle(element).color : ''"):
+            return str(found)
+        element.page.wait_for_timeout(50)
+    raise AssertionError("what was to have a colour is not there")
+
+
 def hue(color: str) -> float | None:
     """Degrees of a CSS rgb() colour; None where it is grey."""
     red, green, blue = (int(part) / 255 for part in re.findall(r"\d+", color)[:3])
@@ -81,7 +90,7 @@ def test_the_selector_lists_all_tasks_with_the_seeds_five_colours(home: Home, op
         option = page.get_by_role("option").filter(has_text=f"{status} one")
         label = option.get_by_text(words[status], exact=True)
         expect(label).to_be_visible()
-        assert has_hue(label.evaluate("element => getComputedStyle(element).color"), status), status
+        assert has_hue(color_of(label), status), status
 
 
 def test_the_selector_is_searched_and_used_with_the_keyboard(home: Home, open_page, language: str):
@@ -179,10 +188,10 @@ def test_the_log_has_the_seeds_types_and_colours(home: Home, open_page, language
         ("train_end", "running"),
     ):
         cell = log.get_by_role("row").filter(has_text=words[kind]).first.get_by_text(words[kind]).first
-        assert has_hue(cell.evaluate("element => getComputedStyle(element).color"), status), kind
+        assert has_hue(color_of(cell), status), kind
     # An ordinary step's word is quiet; its dot is the seed's blue.
     dot = log.locator("[data-kind=step] .log-type").first
-    assert has_hue(dot.evaluate("element => getComputedStyle(element).color"), "completed")
+    assert has_hue(color_of(dot), "completed")
 
 
 def test_the_log_is_filtered_and_searched(home: Home, open_page, language: str):
