@@ -120,7 +120,7 @@ broken line
 @pytest.mark.parametrize(
     ("path", "found"),
     [
-        ("/root/x", ("/", "ext4")),
+        ("/opt/x", ("/", "ext4")),
         ("/data", ("/data", "nfs4")),
         ("/database", ("/", "ext4")),
         ("/data/scratch/home", ("/data/scratch", "nfs")),
