@@ -6,9 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ["STEPLINE_STRICT"] = "1"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+# Without a deadline: a test says what is right, and a loaded machine is not wrong.
+settings.register_profile("stepline", deadline=None)
+settings.load_profile("stepline")
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from typing import Any
 import websocket
 
 from stepline import facts
-from stepline.findings import Findings
+from stepline.facts.findings import Findings
 from stepline.history import Decoded, decode
 from stepline.home import Home
 from stepline.importers import ImportResult
 from stepline.intake import as_wire
-from stepline.journal import Header, Process, Record
 from stepline.live import Live, Source
+from stepline.recording.journal import Header, Process, Record
 from stepline.server import Server
 from stepline.store import Store
 from stepline.wire import Imported, TaskDetail

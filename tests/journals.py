@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from stepline.journal import Header, Heartbeat, Record, Update, parse_header, parse_lines
+from stepline.recording.journal import Header, Heartbeat, Record, Update, parse_header, parse_lines
 
 
 @dataclass(frozen=True)

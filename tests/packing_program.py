@@ -7,7 +7,7 @@ import random
 import sys
 from pathlib import Path
 
-from stepline.journal import Header, Process, Record
+from stepline.recording.journal import Header, Process, Record
 from stepline.store import Store
 
 RUN = "20261123-120000-aaaaaaaa"

@@ -9,7 +9,7 @@ import pytest
 
 from stepline.adapters import is_evaluation, with_known_names
 from stepline.home import Home
-from stepline.journal import Header, Record, Update, parse_header, parse_lines
+from stepline.recording.journal import Header, Record, Update, parse_header, parse_lines
 
 
 def journal(home: Home) -> tuple[Header, dict[str, object], list[Record]]:

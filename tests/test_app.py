@@ -18,7 +18,7 @@ import pytest
 from stepline.app import App, import_into, take_in
 from stepline.errors import AddressInUse, DatabaseDamaged, Unavailable
 from stepline.home import Home
-from stepline.journal import Header, Process, Record, encode_header, encode_record
+from stepline.recording.journal import Header, Process, Record, encode_header, encode_record
 from stepline.writer import WriterLock, read_address
 from tests.front_door import Answer, Looking, ask, header, steps, wait_for
 from tests.import_files import log_history, trainer_state

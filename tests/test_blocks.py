@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepline import history
-from stepline.journal import Header, Heartbeat, Process, Record, Update
+from stepline.recording.journal import Header, Heartbeat, Process, Record, Update
 from stepline.store import Store, migrations
 from stepline.store.blocks import BACKLOG_RECORDS, BLOCK_BYTES, BLOCK_SEQUENCES, LOOSE_RECORDS
 

@@ -25,7 +25,7 @@ from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 
 from stepline import SteplineCallback
 from stepline.home import Home
-from stepline.journal import Update
+from stepline.recording.journal import Update
 from tests import trainings
 from tests.journals import Journal, only_journal, read_journals
 from tests.trainings import At, build, fail, windows

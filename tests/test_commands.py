@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stepline.commands import Command, CommandFile, commands_path
+from stepline.recording.commands import Command, CommandFile, commands_path
 
 
 def test_each_request_is_given_once_when_its_line_is_whole(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from stepline import exporters
 from stepline.errors import UsageError
-from stepline.journal import Header, Process, Record
+from stepline.recording.journal import Header, Process, Record
 from stepline.store import Store
 
 RECORDS = [

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepline import facts
-from stepline.changes import setting_changes
 from stepline.errors import TaskNotFound
-from stepline.findings import SLICE_RECORDS, Findings
-from stepline.journal import Heartbeat, Record, Update
+from stepline.facts.changes import setting_changes
+from stepline.facts.findings import SLICE_RECORDS, Findings
+from stepline.recording.journal import Heartbeat, Record, Update
 from stepline.store import Store
 from tests.front_door import header, steps, wait_for, write
 

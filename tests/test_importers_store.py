@@ -11,7 +11,7 @@ import pytest
 
 from stepline.errors import ImportFailed
 from stepline.importers import ImportResult, import_paths
-from stepline.journal import Header, Process, Record, encode_header, encode_record
+from stepline.recording.journal import Header, Process, Record, encode_header, encode_record
 from stepline.store import Store
 from tests.import_files import event_file, log_history, trainer_state
 

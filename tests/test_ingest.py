@@ -21,7 +21,7 @@ from stepline.errors import JournalError, JournalNewer
 from stepline.home import Home
 from stepline.ingest import Ingest
 from stepline.ingest.decoding import BACKLOG_BYTES, decode_lines
-from stepline.journal import (
+from stepline.recording.journal import (
     Header,
     Heartbeat,
     Process,

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepline.errors import JournalError, JournalNewer
-from stepline.journal import (
+from stepline.recording.journal import (
     KINDS,
     PHASES,
     Header,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stepline.journal_file import WAITING_LIMIT_BYTES, JournalFile
+from stepline.recording.journal_file import WAITING_LIMIT_BYTES, JournalFile
 
 proc_only = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="finds the descriptor in /proc/self/fd")
 

@@ -12,9 +12,9 @@ import pytest
 
 from stepline.errors import UsageError
 from stepline.home import Home
-from stepline.journal import Record, parse_header, parse_lines
-from stepline.launcher import core_modules, launch, lay_out_core
+from stepline.launcher import launch, lay_out_core
 from stepline.launcher.ending import name_ending
+from stepline.recording.journal import Record, parse_header, parse_lines
 
 TRAINING = """
     import torch
@@ -81,7 +81,7 @@ def test_the_environments_own_sitecustomize_still_runs(home: Home, tmp_path: Pat
     monkeypatch.setenv("PYTHONPATH", str(own))
     text = """
         import os, sys
-        sys.exit(0 if os.environ.get("OWN_RAN") == "yes" and "stepline.hook" in sys.modules else 3)
+        sys.exit(0 if os.environ.get("OWN_RAN") == "yes" and "stepline.recording.hook" in sys.modules else 3)
     """
     assert launch(script(tmp_path, text), home).returncode == 0
 
@@ -101,7 +101,7 @@ def test_an_environment_without_stepline_needs_nothing_installed(home: Home, tmp
     )
     assert done.returncode == 0, done.stderr
     assert str(folder) in done.stdout
-    assert "store" not in core_modules()
+    assert not (folder / "stepline" / "store").exists()
 
 
 def test_a_command_that_cannot_be_started_is_told(home: Home):

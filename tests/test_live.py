@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from stepline.history import Decoded, decode, frame
 from stepline.home import Home
-from stepline.journal import Record
 from stepline.live import BEHIND_RECORDS, ROWS, Client
+from stepline.recording.journal import Record
 from stepline.store import Store
 from tests.front_door import PATIENCE_SECS, FrontDoor, header, served, steps, write
 
@@ -254,7 +254,7 @@ def test_another_processs_commit_is_noticed(live):
     client.wait(lambda: client.frames)
     script = f"""
         from pathlib import Path
-        from stepline.journal import Record
+        from stepline.recording.journal import Record
         from stepline.store import Store
         store = Store.open(Path({str(store.path)!r}), writable=True)
         store.append("r1", [Record("step", 1.0, 7, None, {{"loss": 0.25}})], position=1)

@@ -13,7 +13,7 @@ import pytest
 
 from stepline.ingest import liveness
 from stepline.ingest.liveness import death, is_alive
-from stepline.journal import Process
+from stepline.recording.journal import Process
 from stepline.store import RunRow
 
 HERE = Process.current()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepline.plain import COUNT_LIMIT, TEXT_LIMIT, flat_settings, metric_value, plain
+from stepline.recording.plain import COUNT_LIMIT, TEXT_LIMIT, flat_settings, metric_value, plain
 
 
 class Broken:

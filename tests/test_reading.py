@@ -11,7 +11,7 @@ import pytest
 import stepline
 from stepline.errors import SeriesNotFound, TaskAmbiguous, TaskNotFound, UsageError
 from stepline.history import Smoothing
-from stepline.journal import Header, Process, Record
+from stepline.recording.journal import Header, Process, Record
 from stepline.store import Store
 
 LOSSES = [4.0, float("nan"), 3.0, 2.5]

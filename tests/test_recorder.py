@@ -16,7 +16,7 @@ import pytest
 
 import stepline
 from stepline.home import Home
-from stepline.journal import Heartbeat
+from stepline.recording.journal import Heartbeat
 from tests.journals import only_journal, read_journals, run_python
 
 

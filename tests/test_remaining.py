@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepline.remaining import ENOUGH_PAIRS, Mark, Schedule, remaining_secs
+from stepline.facts.remaining import ENOUGH_PAIRS, Mark, Schedule, remaining_secs
 
 
 def run(

@@ -12,7 +12,7 @@ import pytest
 
 from stepline.errors import AddressInUse, UsageError, error_of
 from stepline.history import decode
-from stepline.journal import Process, Record
+from stepline.recording.journal import Process, Record
 from stepline.server import Server
 from stepline.writer import Address
 from tests.front_door import FrontDoor, Serving, header, served, steps, wait_for, write

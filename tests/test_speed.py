@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepline.speed import TrainingClock
+from stepline.recording.speed import TrainingClock
 
 
 def test_time_up_to_the_first_step_does_not_count() -> None:

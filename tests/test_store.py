@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepline.errors import DatabaseDamaged, DatabaseNewer, StoreError, TaskAmbiguous, TaskNotFound
-from stepline.journal import Header, Heartbeat, Process, Record, Update
+from stepline.recording.journal import Header, Heartbeat, Process, Record, Update
 from stepline.store import Store, migrations
 from stepline.store.models import MODELS
 from stepline.store.naming import Named, display_names

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stepline.surroundings import git_commit, surroundings
+from stepline.recording.surroundings import git_commit, surroundings
 
 
 def git(folder: Path, *words: str) -> str:

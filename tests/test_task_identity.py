@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stepline.task_identity import SIDE_CAR, read_side_car, task_of_folder, task_of_key, write_side_car
+from stepline.recording.task_identity import SIDE_CAR, read_side_car, task_of_folder, task_of_key, write_side_car
 
 
 def test_a_folder_is_named_by_its_real_path_until_it_has_a_side_car(tmp_path: Path) -> None:

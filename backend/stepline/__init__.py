@@ -11,15 +11,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stepline import hook
+from stepline.recording import hook
 
 __version__ = "0.1.0"
 __all__ = ["SteplineCallback", "__version__", "load", "record"]
 
 if TYPE_CHECKING:
     # Not `load`: it stands on the store, and so would every module that asks for the version.
-    from stepline.callback import SteplineCallback
-    from stepline.recorder import record
+    from stepline.recording.callback import SteplineCallback
+    from stepline.recording.recorder import record
 
 
 def __getattr__(name: str) -> Any:
@@ -35,9 +35,9 @@ def __dir__() -> list[str]:
 
 
 _PLACES = {
-    "SteplineCallback": "stepline.callback",
+    "SteplineCallback": "stepline.recording.callback",
     "load": "stepline.reading",
-    "record": "stepline.recorder",
+    "record": "stepline.recording.recorder",
 }
 
 # `TrainingArguments(report_to="stepline")` is known from here on; transformers itself is not imported for it.

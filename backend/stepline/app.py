@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from stepline import facts, kernels
 from stepline.errors import Refused, SteplineError, StoreError, Unavailable, error_of
-from stepline.findings import Findings
+from stepline.facts.findings import Findings
 from stepline.home import Home
 from stepline.ingest import Ingest
 from stepline.intake import Progress, take_in_all, take_in_uploaded

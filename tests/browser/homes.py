@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stepline.home import Home
-from stepline.journal import Header, Process, Record, encode_header, encode_record
+from stepline.recording.journal import Header, Process, Record, encode_header, encode_record
 
 BEGIN = 1_760_000_000.0
 GONE = Process(2**22 + 1, BEGIN, "elsewhere", None, None)

@@ -8,7 +8,7 @@ from typing import Any
 from accelerate.tracking import GeneralTracker
 
 from stepline.adapters import is_evaluation, with_known_names
-from stepline.recorder import Run, record
+from stepline.recording.recorder import Run, record
 
 
 class SteplineTracker(GeneralTracker):

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from stepline.adapters import EVALUATION_PREFIXES, with_known_names
-from stepline.recorder import Run, record
+from stepline.recording.recorder import Run, record
 
 
 class SteplineKerasCallback(keras.callbacks.Callback):  # type: ignore[misc]

@@ -16,7 +16,7 @@ except ImportError:
     from pytorch_lightning.utilities import rank_zero_only
 
 from stepline.adapters import is_evaluation, with_known_names
-from stepline.recorder import Run, record
+from stepline.recording.recorder import Run, record
 
 
 class SteplineLogger(Logger):

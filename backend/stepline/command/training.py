@@ -22,7 +22,7 @@ from stepline.command.showing import new_window, no_window, show_address, show_w
 from stepline.demo.training import SECS_PER_STEP, DemoTraining
 from stepline.errors import SteplineError, Unavailable
 from stepline.home import Home
-from stepline.task_identity import read_side_car
+from stepline.recording.task_identity import read_side_car
 
 if TYPE_CHECKING:
     from stepline_desktop.window import Window

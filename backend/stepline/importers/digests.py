@@ -9,7 +9,7 @@ import hashlib
 import math
 import struct
 
-from stepline.journal import Record
+from stepline.recording.journal import Record
 
 HEAD_RECORDS = 4
 """Records that find the imports a source may be a copy of; whether it is one, all of them say."""

@@ -1,7 +1,7 @@
 """What an importer gives: rows as the source has them, and tasks as the store takes them.
 
 A parser gives a `Reading`: rows under the source's own names, in the source's order. `shaping.shaped` makes an
-`ImportedTask` of it: runs of `stepline.journal.Record`, with `loss` and `eval_loss` found by `names`. Rows and records
+`ImportedTask` of it: runs of `recording.journal.Record`, with `loss` and `eval_loss` found by `names`. Rows and records
 are read anew at each call, so that a file longer than memory can be gone through twice.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from stepline.journal import Kind, Record
+from stepline.recording.journal import Kind, Record
 
 Status = Literal["completed", "stopped", "failed"]
 Value = float | str

@@ -16,7 +16,7 @@ from dataclasses import replace
 from stepline.importers import event_file, trainer_state
 from stepline.importers.imported import ImportedRun, ImportedTask
 from stepline.importers.shaping import RECORDS_KEPT
-from stepline.journal import Record
+from stepline.recording.journal import Record
 
 LEAST_IN_COMMON = 3
 LEAST_SHARE = 0.05

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from stepline.errors import ImportFailed, JournalError
-from stepline.journal import parse_header, parse_lines
+from stepline.recording.journal import parse_header, parse_lines
 from stepline.store import Store
 
 _CHUNK_BYTES = 4 << 20

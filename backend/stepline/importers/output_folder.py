@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from stepline.journal import Record
-from stepline.plain import flat_settings
+from stepline.recording.journal import Record
+from stepline.recording.plain import flat_settings
 
 _CONFIGURATIONS = (("config.json", "model."), ("adapter_config.json", "peft."))
 _SETTINGS_BYTES = 4 << 20

@@ -17,8 +17,8 @@ from stepline.importers.lines import lines
 from stepline.importers.naming import name_for
 from stepline.importers.opening import Opened
 from stepline.importers.values import metrics_of, number, whole
-from stepline.journal import KINDS, Record
-from stepline.plain import text
+from stepline.recording.journal import KINDS, Record
+from stepline.recording.plain import text
 
 FORMAT = "stepline_export"
 

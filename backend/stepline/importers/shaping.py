@@ -18,8 +18,8 @@ from stepline.importers import names
 from stepline.importers.imported import ImportedRun, ImportedTask, Reading, Row, Status, Value, kept
 from stepline.importers.survey import Layout, Survey
 from stepline.importers.values import duration_secs, number, wall_time, whole
-from stepline.journal import Kind, Record
-from stepline.plain import flat_settings
+from stepline.recording.journal import Kind, Record
+from stepline.recording.plain import flat_settings
 
 SPLIT = ("split", "mode", "phase", "stage", "subset", "type", "kind", "job")
 """Text columns that may say `train` or `val` of a row whose other columns are named alike for both."""

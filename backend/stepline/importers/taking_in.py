@@ -27,9 +27,9 @@ from stepline.importers.journals import begun, take_journal
 from stepline.importers.opening import watched
 from stepline.importers.recognising import compared, counted, head_of, is_prefix
 from stepline.importers.uploaded import error_without, placeless, remark_without, without_folder
-from stepline.journal import Header, Process, Record
+from stepline.recording.journal import Header, Process, Record
+from stepline.recording.task_identity import read_side_car, task_name
 from stepline.store import SourceRow, SourceRun, Store, Together
-from stepline.task_identity import read_side_car, task_name
 
 State = Literal["imported", "grown", "replaced", "unchanged", "recorded", "failed", "cancelled"]
 """`recorded`: Stepline itself recorded this training, so its history is here already."""

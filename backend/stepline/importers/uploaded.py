@@ -15,7 +15,7 @@ from stepline.errors import SteplineError
 from stepline.importers.digests import Digest
 from stepline.importers.imported import ImportedRun, ImportedTask, Remark
 from stepline.importers.naming import unpacked_name
-from stepline.journal import Record
+from stepline.recording.journal import Record
 
 
 def placeless(task: ImportedTask, folder: Path) -> ImportedTask:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from stepline.plain import text
+from stepline.recording.plain import text
 
 ABSENT = frozenset({"", "none", "null", "n/a", "na", "-", "--", "<na>", "nil", "undefined"})
 NAME_LIMIT = 512

@@ -22,7 +22,7 @@ from stepline.importers.naming import name_for
 from stepline.importers.opening import Opened
 from stepline.importers.protobuf import ProtobufDamaged, fields, message, signed, text
 from stepline.importers.values import metrics_of
-from stepline.plain import flat_settings
+from stepline.recording.plain import flat_settings
 
 FORMAT = "wandb"
 HEADER = b":W&B\xe1\xbe\x00"

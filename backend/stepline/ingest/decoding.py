@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from stepline.journal import Heartbeat, Record, Update, parse_lines
-from stepline.plain import NON_FINITE
+from stepline.recording.journal import Heartbeat, Record, Update, parse_lines
+from stepline.recording.plain import NON_FINITE
 
 _LARGEST_STEP = 2**63 - 1
 

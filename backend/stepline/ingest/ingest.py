@@ -24,7 +24,7 @@ from stepline.home import Home
 from stepline.ingest.decoding import decode_lines
 from stepline.ingest.journals import JournalFile, journal_names, open_journal, read_from, size_of
 from stepline.ingest.liveness import death
-from stepline.journal import Process
+from stepline.recording.journal import Process
 from stepline.store import RunRow, Store
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepline.errors import JournalError
-from stepline.journal import Header, parse_header
+from stepline.recording.journal import Header, parse_header
 
 HEADER_LIMIT_BYTES = 32 << 20
 """No header is longer; a file that has no line end until here is something else."""

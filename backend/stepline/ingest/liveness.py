@@ -12,7 +12,7 @@ from typing import Literal
 
 import psutil
 
-from stepline.journal import Process
+from stepline.recording.journal import Process
 from stepline.store import RunRow
 
 SILENCE_SECS = 90.0

@@ -7,7 +7,6 @@ as a terminal where ours is one; its last lines and the exit code name the end o
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import secrets
@@ -23,13 +22,11 @@ from pathlib import Path
 import stepline
 from stepline.errors import UsageError
 from stepline.home import Home
-from stepline.journal import Record, encode_record
 from stepline.launcher.ending import Ending, memory_kills, name_ending
+from stepline.recording.journal import Record, encode_record
 
 __all__ = ["Ending", "launch"]
 
-ENTRANCES = ("__init__", "hook", "callback", "recorder")
-"""Modules the child imports by name; what these import comes along, but for the package's own lazy names (`load`)."""
 TAIL_BYTES = 64 * 1024
 
 
@@ -105,9 +102,9 @@ def lay_out_core(home: Home) -> Path:
     source = resources.files("stepline")
     folder = home.path / "launch" / stepline.__version__
     fresh = folder.with_name(f"{folder.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    (fresh / "stepline").mkdir(parents=True)
-    for name in core_modules():
-        (fresh / "stepline" / f"{name}.py").write_bytes((source / f"{name}.py").read_bytes())
+    (fresh / "stepline" / "recording").mkdir(parents=True)
+    for name in core_files():
+        (fresh / "stepline" / name).write_bytes((source / name).read_bytes())
     injected = source / "launcher" / "injected" / "sitecustomize.py"
     (fresh / "sitecustomize.py").write_bytes(injected.read_bytes())
     if folder.exists() and _same(folder, fresh):
@@ -123,24 +120,11 @@ def lay_out_core(home: Home) -> Path:
     return folder
 
 
-def core_modules() -> list[str]:
-    """The modules a training process needs: the entrances and whatever of ours these import, by reading them."""
-    source = resources.files("stepline")
-    found: dict[str, None] = {}
-    waiting = list(ENTRANCES)
-    while waiting:
-        name = waiting.pop()
-        file = source / f"{name}.py"
-        if name in found or not file.is_file():
-            continue
-        found[name] = None
-        if name == "__init__":
-            continue
-        for node in ast.walk(ast.parse(file.read_bytes())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "stepline":
-                inside = (node.module or "").partition(".")[2]
-                waiting += [inside] if inside else [alias.name for alias in node.names]
-    return sorted(found)
+def core_files() -> list[str]:
+    """What a training process needs of the package; the import contracts hold that it needs nothing else of it."""
+    recording = (resources.files("stepline") / "recording").iterdir()
+    names = sorted(f"recording/{file.name}" for file in recording if file.name.endswith(".py"))
+    return ["__init__.py", "errors.py", "home.py", *names]
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -13,9 +13,9 @@ import msgspec
 from flask import Flask, Response, request
 
 from stepline import __version__, facts, history
-from stepline.commands import commands_path
 from stepline.errors import Unavailable, UsageError
 from stepline.history import Smoothing
+from stepline.recording.commands import commands_path
 from stepline.server import asking, uploads
 from stepline.server.door import Door
 from stepline.wire import (

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from peewee import fn
 
-from stepline.journal import Kind
+from stepline.recording.journal import Kind
 from stepline.store import blocks, sqlite, statements
 from stepline.store.content import KIND_ORDER, NO_STEP, Content
 from stepline.store.models import RunModel, TaskModel, TrainingLogModel

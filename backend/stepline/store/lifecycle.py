@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stepline.journal import Heartbeat, Update
+from stepline.recording.journal import Heartbeat, Update
 from stepline.store.packing import Batch
 from stepline.store.rows import ENDED, RecordLike
 

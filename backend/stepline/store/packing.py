@@ -16,7 +16,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from stepline.journal import Heartbeat, Update
+from stepline.recording.journal import Heartbeat, Update
 from stepline.store.rows import Entry, RecordLike
 
 STEP_COLUMNS = ("task_id", "sequence", "run_id", "kind", "step", "epoch", "time", "metric_set_id", "metrics")

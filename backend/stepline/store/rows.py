@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stepline.journal import Heartbeat, Kind, Process, Record, Update
+from stepline.recording.journal import Heartbeat, Kind, Process, Record, Update
 from stepline.wire import Status
 
 LIVE: tuple[Status, ...] = ("pending", "running", "stopping")

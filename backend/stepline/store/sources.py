@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stepline.journal import Header
+from stepline.recording.journal import Header
 from stepline.store import blocks, reading, sqlite, statements, writing
 from stepline.store.content import Names
 from stepline.store.models import CheckpointModel, RunModel, SeriesModel, SourceModel, TaskModel, TrainingLogModel

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stepline.errors import DatabaseNewer, StoreError, TaskAmbiguous, TaskNotFound
-from stepline.journal import Header
+from stepline.recording.journal import Header
 from stepline.store import entries, level_reading, migrations, reading, sqlite, statements, writing
 from stepline.store.levels import Levels
 from stepline.store.models import ChangeModel, CheckpointModel, RunModel, SeriesModel, SettingModel, TaskModel

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stepline.errors import StoreError
-from stepline.journal import Header
+from stepline.recording.journal import Header
 from stepline.store import blocks, sqlite, statements
 from stepline.store.content import SetId, of_records
 from stepline.store.lifecycle import run_changes

@@ -22,7 +22,7 @@ def _environments_own() -> None:
 def _stepline() -> None:
     import os
 
-    from stepline import hook
+    from stepline.recording import hook
 
     task = os.environ.get("STEPLINE_TASK")
     hook.offer_reporting()

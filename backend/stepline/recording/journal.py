@@ -1,6 +1,6 @@
 """The journal's format: one JSON object a line, a header first. Specified in docs/journal.md.
 
-Encoding never refuses a value: what JSON cannot carry is written as stepline.plain says. Reading never fails on a line:
+Encoding never refuses a value: what JSON cannot carry is written as `plain` says. Reading never fails on a line:
 one that cannot be read is counted and passed over, so that one torn write does not hide the rest. Only a header can be
 refused, because without it nobody knows whose lines they are. Standard library only.
 """
@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from stepline.errors import JournalError, JournalNewer
-from stepline.plain import NON_FINITE, metric_value, plain
-from stepline.process import Process as Process
+from stepline.recording.plain import NON_FINITE, metric_value, plain
+from stepline.recording.process import Process as Process
 
 FORMAT = (1, 0)
 """Major and minor version. A reader refuses a later major and reads every minor."""

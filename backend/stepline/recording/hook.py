@@ -84,7 +84,7 @@ def attach_to_trainers(**options: Any) -> None:
 
 
 def _add_reporting(module: ModuleType) -> None:
-    from stepline.callback import SteplineCallback
+    from stepline.recording.callback import SteplineCallback
 
     known = getattr(module, "INTEGRATION_TO_CALLBACK", None)
     if isinstance(known, dict):
@@ -98,7 +98,7 @@ def _wrap_trainer(module: ModuleType, options: dict[str, Any]) -> None:
     @functools.wraps(build)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         build(self, *args, **kwargs)
-        from stepline.callback import SteplineCallback
+        from stepline.recording.callback import SteplineCallback
 
         if not any(isinstance(each, SteplineCallback) for each in self.callback_handler.callbacks):
             self.add_callback(SteplineCallback(**options))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Protocol
 
-from stepline.plain import text
+from stepline.recording.plain import text
 
 EndStatus = Literal["completed", "stopped", "failed"]
 

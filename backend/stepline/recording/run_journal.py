@@ -3,7 +3,7 @@
 A call here does not raise, does not wait for anything but one `write`, and does nothing at all in a forked child (a
 data-loader worker that inherits the run). The first failure is told once on standard error, with its cause; with
 STEPLINE_STRICT=1 each is raised where it happened. What cannot be written waits and is tried again
-(stepline.journal_file); what is lost in the end is counted and told.
+(`journal_file`); what is lost in the end is counted and told.
 
 Standard library only.
 """
@@ -17,11 +17,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from stepline import endings
-from stepline.endings import Ending
 from stepline.errors import SteplineError, UsageError
 from stepline.home import Home
-from stepline.journal import (
+from stepline.recording import endings
+from stepline.recording.endings import Ending
+from stepline.recording.journal import (
     Header,
     Heartbeat,
     Kind,
@@ -33,9 +33,9 @@ from stepline.journal import (
     encode_line,
     encode_update,
 )
-from stepline.journal_file import JournalFile
-from stepline.plain import flat_settings
-from stepline.task_identity import TaskIdentity
+from stepline.recording.journal_file import JournalFile
+from stepline.recording.plain import flat_settings
+from stepline.recording.task_identity import TaskIdentity
 
 HEARTBEAT_SECS = 5.0
 

@@ -4,7 +4,7 @@
         for step in range(1, 101):
             run.log({"loss": loss}, step=step)
 
-Nothing here raises into the loop: see stepline.run_journal. Standard library only.
+Nothing here raises into the loop: see `run_journal`. Standard library only.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from stepline.endings import Ending, ending_of
 from stepline.home import Home
-from stepline.journal import Update
-from stepline.plain import flat_settings
-from stepline.run_journal import Recorder, failure_text, new_header, say, size_bytes, strict
-from stepline.task_identity import TaskIdentity, task_of_key
+from stepline.recording.endings import Ending, ending_of
+from stepline.recording.journal import Update
+from stepline.recording.plain import flat_settings
+from stepline.recording.run_journal import Recorder, failure_text, new_header, say, size_bytes, strict
+from stepline.recording.task_identity import TaskIdentity, task_of_key
 
 
 class Run:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from stepline.changes import setting_changes
 from stepline.errors import SteplineError
+from stepline.facts.changes import setting_changes
+from stepline.facts.pace import logging_steps, newest_step, recent_marks, run_remaining
 from stepline.history import DERIVED, derived_names
 from stepline.kernels import Floats
-from stepline.pace import logging_steps, newest_step, recent_marks, run_remaining
 from stepline.store import CheckpointRow, LogEntry, MetricRow, RunRow, Store, TaskRow
 from stepline.store.rows import ENDED, LIVE
 from stepline.wire import (

@@ -12,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from stepline.commands import CommandName
-from stepline.journal import Kind
-from stepline.plain import flat_settings, text
+from stepline.recording.commands import CommandName
+from stepline.recording.journal import Kind
+from stepline.recording.plain import flat_settings, text
 
 MODEL_SETTINGS = (
     "model_type",

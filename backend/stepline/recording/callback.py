@@ -3,9 +3,9 @@
 What each event really means is taken from the trainer's own code. In the order of one step: step_end, log (training),
 prediction_step for each batch evaluated, log (evaluation) and evaluate with the same figures, save. `logs` are copied
 and never changed; the step is the state's, for they have none; a loss is the mean since the log before. There is no
-event for an exception: stepline.train_call and stepline.endings see those.
+event for an exception: `train_call` and `endings` see those.
 
-A hook that raises would end the training, so none does: see stepline.run_journal for what becomes of a failure. Only
+A hook that raises would end the training, so none does: see `run_journal` for what becomes of a failure. Only
 rank zero writes. This is the only module beside the demo that imports transformers.
 """
 
@@ -20,13 +20,13 @@ from typing import Any
 
 from transformers.trainer_callback import TrainerCallback
 
-from stepline.endings import Ending, ending_of
 from stepline.home import Home
-from stepline.run_journal import failure_text, say, strict
-from stepline.serving import serve
-from stepline.task_identity import task_of_folder, task_of_key
-from stepline.train_call import Follower, follow_train
-from stepline.training_run import TrainingRun
+from stepline.recording.endings import Ending, ending_of
+from stepline.recording.run_journal import failure_text, say, strict
+from stepline.recording.serving import serve
+from stepline.recording.task_identity import task_of_folder, task_of_key
+from stepline.recording.train_call import Follower, follow_train
+from stepline.recording.training_run import TrainingRun
 
 
 def _safe(hook: Callable[..., None]) -> Callable[..., None]:

@@ -14,7 +14,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
-from stepline.plain import text
+from stepline.recording.plain import text
 
 SIDE_CAR = "stepline.json"
 NAME_LIMIT = 200

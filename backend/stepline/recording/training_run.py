@@ -1,6 +1,6 @@
 """One run of a transformers training: what its events mean, as records.
 
-Driven by stepline.callback, which guards every call; imports neither transformers nor torch. `args`, `state` and
+Driven by `callback`, which guards every call; imports neither transformers nor torch. `args`, `state` and
 `control` are the trainer's own objects (TrainingArguments, TrainerState, TrainerControl).
 """
 
@@ -14,15 +14,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from stepline import trainer_facts
-from stepline.commands import LOOK_EVERY_SECS, Command, CommandFile
-from stepline.endings import Ending
 from stepline.home import Home
-from stepline.journal import Update
-from stepline.run_journal import Recorder, new_header, size_bytes
-from stepline.speed import TrainingClock
-from stepline.surroundings import surroundings
-from stepline.task_identity import TaskIdentity, read_side_car, write_side_car
+from stepline.recording import trainer_facts
+from stepline.recording.commands import LOOK_EVERY_SECS, Command, CommandFile
+from stepline.recording.endings import Ending
+from stepline.recording.journal import Update
+from stepline.recording.run_journal import Recorder, new_header, size_bytes
+from stepline.recording.speed import TrainingClock
+from stepline.recording.surroundings import surroundings
+from stepline.recording.task_identity import TaskIdentity, read_side_car, write_side_car
 
 DONE = {"stop": "Stopped", "save": "Saving", "evaluate": "Evaluating", "log": "Logging"}
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stepline.changes import find_setting, positive_number
-from stepline.remaining import Mark, Schedule, remaining_secs
+from stepline.facts.changes import find_setting, positive_number
+from stepline.facts.remaining import Mark, Schedule, remaining_secs
 from stepline.store import CheckpointRow, LogEntry, MetricRow, RunRow, Store
 from stepline.store.rows import LIVE
 from stepline.wire import Kind
