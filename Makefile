@@ -11,7 +11,7 @@ TORCH := torch==2.13.0
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(DONE)/system $(DONE)/project page ## install all that is needed; does only what is still missing
 
@@ -50,6 +50,15 @@ pin: setup ## pin the requirements anew, by hash
 		--override requirements/without-torch.txt --no-emit-package torch --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make pin" \
 		--upgrade -o requirements/dev.txt
+	$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra package --constraint requirements/dev.txt \
+		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make pin" -o requirements/package.txt
+
+package: setup ## build what is handed out, into dist/
+	@$(BIN)/python build/package.py
+
+package-test: package ## install and start each package in a bare system without a network
+	$(BIN)/python build/bare_system.py $(BIN)/python -m pytest tests/package
 
 clean: ## remove all that was installed and built here
 	rm -rf .venv .cache dist backend/stepline/web_dist web/node_modules bench-results screenshots \
@@ -86,4 +95,4 @@ $(DONE)/project: pyproject.toml $(DONE)/requirements web/node_modules/.package-l
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help setup demo test lint fix bench dev page pin clean
+.PHONY: help setup demo test lint fix bench dev page pin package package-test clean

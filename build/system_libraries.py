@@ -41,12 +41,13 @@ WINDOW = (
     "libxkbfile1",
 )
 TESTS = ("xvfb", "xdotool", "imagemagick", "x11-utils", "chromium chromium-browser")
+PACKAGES = ("binutils", "debootstrap", "zstd")
 VENV = ("python3-venv",)
 
 
 def wanted() -> tuple[str, ...]:
     """All that this machine should have; python3-venv only where Python cannot make a virtual environment."""
-    return (*(VENV if importlib.util.find_spec("ensurepip") is None else ()), *WINDOW, *TESTS)
+    return (*(VENV if importlib.util.find_spec("ensurepip") is None else ()), *WINDOW, *TESTS, *PACKAGES)
 
 
 def missing(libraries: Iterable[str], installed: set[str]) -> list[str]:

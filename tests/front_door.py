@@ -23,7 +23,7 @@ from stepline.live import Live, Source
 from stepline.recording.journal import Header, Process, Record
 from stepline.server import Server
 from stepline.store import Store
-from stepline.wire import Imported, TaskDetail
+from stepline.wire import Imported, TakenIn, TaskDetail
 from stepline.writer import Address
 
 PATIENCE_SECS = 20.0
@@ -93,7 +93,7 @@ class FrontDoor:
     def notes(self) -> list[str]:
         return ["one line was left out"]
 
-    def focus(self) -> None:
+    def focus(self, taken: TakenIn | None) -> None:
         self.focused += 1
 
     def writer_address(self) -> Address | None:

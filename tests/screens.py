@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.front_door import wait_for
+from tests.front_door import PATIENCE_SECS, wait_for
 
 NEEDED = {"Xvfb": "xvfb", "xdotool": "xdotool", "import": "imagemagick"}
 CLIENT_MESSAGE = 33
@@ -110,9 +110,9 @@ def free_port() -> int:
 class Page:
     """The page inside a window that was started with QTWEBENGINE_REMOTE_DEBUGGING=127.0.0.1:`port`."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, secs: float = PATIENCE_SECS) -> None:
         websocket = pytest.importorskip("websocket", reason="websocket-client is missing: make setup")
-        target = wait_for(lambda: next(iter(self._targets(port)), None))
+        target = wait_for(lambda: next(iter(self._targets(port)), None), secs)
         self._socket = websocket.create_connection(target, suppress_origin=True, timeout=30)
         self._numbers = itertools.count(1)
 

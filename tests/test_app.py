@@ -293,10 +293,12 @@ def test_a_port_in_use_is_a_clear_error(app, home):
 
 def test_the_window_is_brought_forward_where_there_is_one(app):
     assert asked(app, "/api/focus", method="POST").status == Unavailable.http_status
-    came = threading.Event()
-    app.on_focus = came.set
+    came = []
+    app.on_focus = came.append
+    taken = {"tasks": ["t1"], "imported": []}
     assert asked(app, "/api/focus", method="POST").status == 204
-    assert came.is_set()
+    assert asked(app, "/api/focus", {"taken": taken}, method="POST").status == 204
+    assert came == [None, taken]
 
 
 def test_an_end_leaves_nothing(home):

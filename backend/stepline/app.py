@@ -48,7 +48,7 @@ class App:
 
     def __init__(self, home: Home, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self.home = home
-        self.on_focus: Callable[[], None] | None = None
+        self.on_focus: Callable[[TakenIn | None], None] | None = None
         """Called, in a request's thread, when a second start asks for this one's window."""
         self._lock = WriterLock(home)
         self._store: Store | None = None
@@ -141,10 +141,10 @@ class App:
         """What a person should know: journals that were refused, lines that were left out. The writer alone knows."""
         return [] if self._ingest is None else list(self._ingest.notes)
 
-    def focus(self) -> None:
+    def focus(self, taken: TakenIn | None = None) -> None:
         if self.on_focus is None:
             raise Unavailable("This Stepline has no window", action="Open its address in a browser")
-        self.on_focus()
+        self.on_focus(taken)
 
     def writer_address(self) -> Address | None:
         return read_address(self.home)

@@ -14,7 +14,7 @@ from stepline.importers import ImportResult, import_paths
 from stepline.ingest import Ingest
 from stepline.ingest.journals import open_journal
 from stepline.store import Store
-from stepline.wire import Imported
+from stepline.wire import Imported, TakenIn
 
 Progress = Callable[[Path, float], None]
 """(what is read or written now, the share of all that is done, 0 to 1)."""
@@ -38,6 +38,12 @@ def take_in_uploaded(ingest: Ingest, store: Store, folder: Path) -> list[Importe
         uploaded=folder,
     )
     return [as_wire(each) for each in found]
+
+
+def taken(imported: list[Imported]) -> TakenIn:
+    """What became of each path, and the tasks that they belong to, each once."""
+    tasks = dict.fromkeys(each["task"] for each in imported if each["task"] is not None)
+    return {"tasks": list(tasks), "imported": imported}
 
 
 def as_wire(result: ImportResult) -> Imported:

@@ -263,5 +263,11 @@ class Command(TypedDict):
     command: Literal["stop", "save", "evaluate", "log"]
 
 
+class Focus(TypedDict):
+    """Asks for the window, and to show there what was taken in for it; null: only to come forward."""
+
+    taken: TakenIn | None
+
+
 class CommandGiven(TypedDict):
     id: str

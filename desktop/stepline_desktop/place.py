@@ -1,13 +1,14 @@
-"""Where the window stood last and how large it was, kept in the store's settings."""
+"""Where the window stood last, how large it and its page were, kept in the store's settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 SETTING = "window"
 MINIMUM = (420, 480)
+ZOOM = (0.5, 3.0)
 
 
 class Screen(NamedTuple):
@@ -21,13 +22,17 @@ class Screen(NamedTuple):
 
 @dataclass(frozen=True)
 class Place:
-    """Size and place in the desktop's pixels; `x` and `y` are None until the person or the desktop has placed it."""
+    """Size and place in the desktop's pixels, zoom of the page (1: actual size).
+
+    `x` and `y` are None until the person or the desktop has placed it.
+    """
 
     width: int = 1280
     height: int = 860
     x: int | None = None
     y: int | None = None
     maximized: bool = False
+    zoom: float = 1.0
 
     def to_setting(self) -> dict[str, Any]:
         return asdict(self)
@@ -43,7 +48,10 @@ def from_setting(value: Any) -> Place:
     width, height = known["width"], known["height"]
     if width is None or height is None:
         return Place()
-    return Place(width, height, known["x"], known["y"], value.get("maximized") is True)
+    zoom = value.get("zoom")
+    if isinstance(zoom, bool) or not isinstance(zoom, int | float) or not ZOOM[0] <= zoom <= ZOOM[1]:
+        zoom = 1.0
+    return Place(width, height, known["x"], known["y"], value.get("maximized") is True, float(zoom))
 
 
 def fit(place: Place, screens: Iterable[Screen]) -> Place:
@@ -59,8 +67,8 @@ def fit(place: Place, screens: Iterable[Screen]) -> Place:
     width = max(MINIMUM[0], min(place.width, screen.width))
     height = max(MINIMUM[1], min(place.height, screen.height))
     if home is None:
-        return Place(width, height, None, None, place.maximized)
-    return Place(width, height, place.x, place.y, place.maximized)
+        return replace(place, width=width, height=height, x=None, y=None)
+    return replace(place, width=width, height=height)
 
 
 def _holds_title(screen: Screen, place: Place) -> bool:

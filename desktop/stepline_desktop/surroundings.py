@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import importlib.util
+import locale
 import logging
 import os
 import sys
@@ -60,6 +61,8 @@ def _set_environment() -> None:
     wanted = ["--disable-gpu", "--disable-3d-apis", "--log-level=3"]
     flags = os.environ.get("QTWEBENGINE_CHROMIUM_FLAGS", "").split()
     os.environ["QTWEBENGINE_CHROMIUM_FLAGS"] = " ".join([*flags, *(flag for flag in wanted if flag not in flags)])
+    if "LC_ALL" not in os.environ and locale.nl_langinfo(locale.CODESET).upper() != "UTF-8":
+        os.environ["LC_CTYPE"] = "C.UTF-8"  # as Qt itself would, after four lines on standard error
     os.environ.setdefault("QT_QUICK_BACKEND", "software")
     os.environ.setdefault("QT_XCB_GL_INTEGRATION", "none")
     os.environ.setdefault("PYWEBVIEW_GUI", "qt")  # else pywebview tries GTK first, where that is installed

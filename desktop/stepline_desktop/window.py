@@ -2,22 +2,32 @@
 
 Closing it while a training runs in this program asks first: the training would end with it. Ended from outside
 (`close`), it asks nothing.
+
+What pywebview does not do on Qt stands in `qt`; elsewhere the window goes without: menus have no keys, and zoom is
+the web view's own and not kept.
 """
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import webview
 
 from stepline_desktop import place as places
-from stepline_desktop.words import words
+from stepline_desktop.menus import Doing, menus
+from stepline_desktop.words import Words, words
 
+if TYPE_CHECKING:
+    from stepline_desktop.qt import QtSide
+
+ON_QT: bool = sys.platform == "linux"
 GROUND = {"light": "#ffffff", "dark": "#121417"}
 """The page's ground, shown until it is drawn."""
 
@@ -41,6 +51,9 @@ class Window:
         self.on_loaded: Callable[[], None] = lambda: None
         """Called, in a thread of its own, each time the page was loaded."""
         self._window: Any = None
+        self._qt: QtSide | None = None
+        self._asked: list[dict[str, Any]] = []
+        self._followed: tuple[Any, Any] = (None, None)
         self._may_close = threading.Event()
         self._asking = threading.Lock()
         self._maximized = False
@@ -71,13 +84,17 @@ class Window:
         # window would be closed twice. This event comes after that, in the main thread, as signal.signal wants it.
         handler = signal.getsignal(signal.SIGINT)
         window.events.before_show += lambda: bool(signal.signal(signal.SIGINT, handler))
+        if ON_QT:
+            window.events.before_show += lambda: self._make_qt(window, place.zoom)
+        else:
+            webview.settings["ALLOW_DOWNLOADS"] = True
         window.events.closing += self._closing
         window.events.maximized += lambda: self._note_maximized(True)
         window.events.restored += lambda: self._note_maximized(False)
         window.events.shown += self._shown
-        window.events.loaded += lambda: self.on_loaded()
+        window.events.loaded += self._loaded
         self._window = window
-        webview.start(gui="qt" if sys.platform == "linux" else None, icon=icon())
+        webview.start(gui="qt" if ON_QT else None, icon=icon(), menu=self._plain_menus())
 
     def close(self) -> None:
         """Close without asking; before `show`, keep it from opening."""
@@ -88,19 +105,101 @@ class Window:
 
     def focus(self) -> None:
         """Bring the window before the others."""
-        window = self._window
-        if window is None:
-            return
-        if sys.platform == "linux":
-            _raise_in_qt(window.native)
-        else:
-            window.restore()
-            window.show()
+        if self._qt is not None:
+            self._qt.call(self._qt.bring)
+        elif self._window is not None:
+            self._window.restore()
+            self._window.show()
 
-    def reload(self) -> None:
-        """Load the page anew."""
+    def present(self, taken: Mapping[str, Any]) -> None:
+        """Let the page show what was taken in (`wire.TakenIn`); once it stands, where it does not yet."""
+        self._ask({"taken": dict(taken)})
+
+    def entitle(self, title: str) -> None:
+        """The words in the title bar and the window list."""
+        window = self._window
+        if window is not None and window.events.shown.is_set() and window.title != title:
+            window.title = title
+
+    def show_progress(self, progress: float | None) -> None:
+        """In the task bar, 0 to 1, where the desktop has that; None takes it away."""
+        if self._qt is not None:
+            qt = self._qt
+            qt.call(lambda: qt.show_progress(progress))
+
+    def follow_settings(self) -> None:
+        """Menus and dialogs in the language and the theme that the page has now."""
+        qt, settings = self._qt, self._look()
+        if qt is not None and settings != self._followed:
+            qt.call(lambda: self._dress(qt))
+
+    def _make_qt(self, window: Any, zoom: float) -> None:
+        from stepline_desktop.qt import QtSide
+
+        self._qt = QtSide(window.native, self._words)
+        self._qt.set_zoom(zoom)
+        self._dress(self._qt)
+
+    def _dress(self, qt: QtSide) -> None:
+        self._followed = self._look()
+        qt.set_theme(self._followed[1])
+        qt.set_menus(menus(self._words(), self._doing()))
+
+    def _look(self) -> tuple[Any, Any]:
+        return self._memory.setting("language", None), self._memory.setting("theme", None)
+
+    def _plain_menus(self) -> list[Any]:
+        """pywebview's own, which have no keys; Qt's are made by `_make_qt`."""
+        if ON_QT:
+            return []
+        from webview.menu import Menu, MenuAction, MenuSeparator
+
+        return [
+            Menu(menu.title, [MenuAction(each.title, each.do) if each else MenuSeparator() for each in menu.entries])
+            for menu in menus(self._words(), self._doing())
+        ]
+
+    def _doing(self) -> Doing:
+        return Doing(
+            ask=self._ask,
+            zoom=self._zoom if ON_QT else None,
+            reload=lambda: self._run_script("location.reload()"),
+            full_screen=lambda: self._window.toggle_fullscreen(),
+            close=lambda: self._window.destroy(),
+        )
+
+    def _ask(self, asked: dict[str, Any]) -> None:
+        """A wish to the page, by the door that `web/src/components/desktop.ts` keeps."""
+        self._asked.append(asked)
         if self._window is not None and self._window.events.loaded.is_set():
-            self._window.load_url(self._url)
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        while self._asked:
+            asked = json.dumps(self._asked.pop(0))
+            self._run_script(
+                "window.stepline ??= { asked: [] };"
+                f"window.stepline.asked.push({asked}); window.dispatchEvent(new Event('stepline-asked'))"
+            )
+
+    def _run_script(self, script: str) -> None:
+        qt = self._qt
+        if qt is not None:
+            qt.call(lambda: qt.run_script(script))
+        else:
+            self._window.run_js(script)
+
+    def _zoom(self, factor: float | None) -> None:
+        qt = self._qt
+        if qt is not None:
+            qt.call(lambda: qt.set_zoom(1.0 if factor is None else qt.zoom * factor))
+
+    def _words(self) -> Words:
+        return words(self._memory.setting("language", None))
+
+    def _loaded(self) -> None:
+        self._hand_over()
+        self.on_loaded()
 
     def _shown(self) -> None:
         if self._may_close.is_set():
@@ -111,16 +210,23 @@ class Window:
         self._remember()
         if self._may_close.is_set() or not self._is_busy():
             return True
-        threading.Thread(target=self._ask, name="window-question", daemon=True).start()
+        if self._qt is not None:
+            qt = self._qt
+            if not self._asking.locked():
+                qt.call(lambda: self._ask_whether(lambda said: qt.confirm(said)))
+            return False
+        threading.Thread(target=self._ask_elsewhere, name="window-question", daemon=True).start()
         return False
 
-    def _ask(self) -> None:
-        """A dialog waits for the window's thread, so it cannot be asked for from there."""
+    def _ask_elsewhere(self) -> None:
+        """A dialog of pywebview's waits for the window's thread, so it cannot be asked for from there."""
+        self._ask_whether(lambda said: self._window.create_confirmation_dialog(said.close_title, said.close_question))
+
+    def _ask_whether(self, confirmed: Callable[[Words], bool]) -> None:
         if not self._asking.acquire(blocking=False):
             return
         try:
-            said = words(self._memory.setting("language", None))
-            if self._window.create_confirmation_dialog(said.close_title, said.close_question):
+            if confirmed(self._words()):
                 self.close()
         finally:
             self._asking.release()
@@ -136,12 +242,14 @@ class Window:
         window = self._window
         if self._maximized:  # the size to come back to is the one before
             before = places.from_setting(self._memory.setting(places.SETTING, None))
-            now = places.Place(before.width, before.height, before.x, before.y, True)
+            now = replace(before, maximized=True)
         else:
             # Qt's own position counts the frame, pywebview's does not: the window would sink by a title bar each time.
-            at = window.native if sys.platform == "linux" else window
-            x, y = (at.x(), at.y()) if sys.platform == "linux" else (at.x, at.y)
+            at = window.native if ON_QT else window
+            x, y = (at.x(), at.y()) if ON_QT else (at.x, at.y)
             now = places.Place(window.width, window.height, x, y)
+        if self._qt is not None:
+            now = replace(now, zoom=round(self._qt.zoom, 3))
         self._memory.set_setting(places.SETTING, now.to_setting())
 
 
@@ -150,15 +258,3 @@ def icon() -> str | None:
     here = Path(__file__)
     known = (here.with_name("stepline.svg"), here.parents[2] / "icons" / "stepline.svg")
     return next((str(path) for path in known if path.is_file()), None)
-
-
-def _raise_in_qt(native: Any) -> None:
-    from qtpy.QtCore import Qt, QTimer
-
-    def bring() -> None:
-        native.setWindowState(native.windowState() & ~Qt.WindowState.WindowMinimized | Qt.WindowState.WindowActive)
-        native.show()
-        native.raise_()
-        native.activateWindow()
-
-    QTimer.singleShot(0, native, bring)

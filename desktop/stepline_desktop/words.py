@@ -9,15 +9,84 @@ from typing import Any, NamedTuple
 class Words(NamedTuple):
     close_title: str
     close_question: str
+    yes: str
+    no: str
+    save: str
+    file: str
+    import_: str
+    close: str
+    view: str
+    monitor: str
+    tasks: str
+    settings: str
+    larger: str
+    smaller: str
+    actual_size: str
+    full_screen: str
+    reload: str
+    help: str
+    help_and_keys: str
+    completed: str
+    stopped: str
+    failed: str
+    unresponsive: str
+    finding: str
+    at_step: str
 
 
 ENGLISH = Words(
     close_title="A training is running",
     close_question="It runs in this program, and closing the window stops it. What it logged is kept. Close?",
+    yes="Close",
+    no="Stay",
+    save="Save",
+    file="File",
+    import_="Import…",
+    close="Close window",
+    view="View",
+    monitor="Monitor",
+    tasks="Tasks",
+    settings="Settings",
+    larger="Larger",
+    smaller="Smaller",
+    actual_size="Actual size",
+    full_screen="Full screen",
+    reload="Reload",
+    help="Help",
+    help_and_keys="Help and keys",
+    completed="Completed",
+    stopped="Stopped",
+    failed="Failed",
+    unresponsive="Not responding",
+    finding="Something to look at",
+    at_step="at step {step}",
 )
 CHINESE = Words(
     close_title="训练正在运行",
     close_question="训练在本程序中运行，关闭窗口会停止训练，已记录的内容都会保留。要关闭吗？",
+    yes="关闭",
+    no="不关闭",
+    save="保存",
+    file="文件",
+    import_="导入…",
+    close="关闭窗口",
+    view="视图",
+    monitor="监控",
+    tasks="任务",
+    settings="设置",
+    larger="放大",
+    smaller="缩小",
+    actual_size="实际大小",
+    full_screen="全屏",
+    reload="重新加载",
+    help="帮助",
+    help_and_keys="帮助与快捷键",
+    completed="已完成",
+    stopped="已停止",
+    failed="失败",
+    unresponsive="无响应",
+    finding="有需要留意的地方",
+    at_step="于第 {step} 步",
 )
 
 

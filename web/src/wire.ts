@@ -256,6 +256,11 @@ export interface Command {
   command: 'stop' | 'save' | 'evaluate' | 'log'
 }
 
+/** Asks for the window, and to show there what was taken in for it; null: only to come forward. */
+export interface Focus {
+  taken: TakenIn | null
+}
+
 export interface CommandGiven {
   id: string
 }

@@ -25,5 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 1
     from stepline.command.line import run
+    from stepline.frozen import open_browsers_outside
 
+    open_browsers_outside()
     return run(sys.argv[1:] if arguments is None else list(arguments))

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from stepline.app import App
 from stepline.home import Home
 from stepline.store import Store
+from stepline.wire import Focus, TakenIn
 from stepline.writer import read_address
 
 log = logging.getLogger(__name__)
@@ -32,10 +33,10 @@ def send(address: str, token: str, method: str, path: str, body: Any = None) -> 
         connection.close()
 
 
-def bring_forward(home: Home) -> bool:
-    """Bring the window that is open on this home before the others. False: there is none."""
+def bring_forward(home: Home, taken: TakenIn | None = None) -> bool:
+    """Bring the window that is open on this home before the others, and show `taken` there. False: there is none."""
     writer = read_address(home)
-    return writer is not None and send(writer.address, writer.token, "POST", "/api/focus")
+    return writer is not None and send(writer.address, writer.token, "POST", "/api/focus", Focus(taken=taken))
 
 
 class Memory:

@@ -71,16 +71,17 @@ def everywhere(command: Callable[..., Any]) -> Callable[..., Any]:
 def stepline(context: click.Context, home: Path | None) -> None:
     """Watch model training: live while it runs, whole afterwards. Without a command, opens the window."""
     if context.invoked_subcommand is None:
-        context.invoke(open_window, home=home)
+        context.invoke(open_window, home=home, paths=())
 
 
 @stepline.command("open")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @everywhere
-def open_window(home: Path | None) -> None:
-    """Open the window; bring it forward where it is open already."""
+def open_window(home: Path | None, paths: tuple[Path, ...] = ()) -> None:
+    """Open the window, and PATHS in it: histories as `import` takes them. Where it is open, bring it forward."""
     from stepline.command import showing
 
-    showing.open_window(home)
+    showing.open_window(home, paths)
 
 
 @stepline.command()

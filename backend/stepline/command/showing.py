@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepline.app import App
+from stepline.app import App, import_into
 from stepline.command.asking import Memory, bring_forward
 from stepline.command.homes import open_home, say
 from stepline.command.quitting import Quitting
 from stepline.errors import Unavailable
+from stepline.intake import taken
+from stepline.wire import TakenIn
 from stepline_desktop import surroundings
 
 if TYPE_CHECKING:  # it loads pywebview, which not every machine has
     from stepline_desktop.window import Window
 
 
-def open_window(path: Path | None) -> None:
+def open_window(path: Path | None, paths: Sequence[Path] = ()) -> None:
     """`stepline open`: returns when the window is closed."""
     home = open_home(path)
+    wanted = [each.expanduser().absolute() for each in paths]
     if bring_forward(home):
+        if wanted:
+            bring_forward(home, taken(import_into(home, wanted)))
         say("Stepline is open already; its window is in front now.")
         return
     with Quitting() as quitting:
@@ -30,14 +38,33 @@ def open_window(path: Path | None) -> None:
         app.start()
         try:
             if obstacle is None:
-                show_window(new_window(app), app, quitting)
+                window = new_window(app)
+                if wanted:
+                    threading.Thread(
+                        target=open_paths, args=(app, wanted), name="stepline-opening", daemon=True
+                    ).start()
+                show_window(window, app, quitting)
             else:
                 say(str(obstacle))
+                if wanted:
+                    open_paths(app, wanted)
                 show_address(app)
                 app.on_focus = no_window
                 quitting.wait()
         finally:
             app.stop()
+
+
+def open_paths(app: App, paths: Sequence[Path]) -> None:
+    """Take the histories at `paths` in and show the first of their tasks: in the window, else when the page opens."""
+    found = taken(import_into(app.home, paths))
+    if found["tasks"]:
+        Memory(app).set_setting("task", found["tasks"][0])
+    for each in found["imported"]:
+        if each["error"] is not None:
+            say(f"stepline: {each['error']['what']}. {each['error']['why']}")
+    with contextlib.suppress(Unavailable):
+        app.focus(found)
 
 
 def serve(path: Path | None, port: int) -> None:
@@ -72,7 +99,7 @@ def new_window(app: App, *, is_busy: Callable[[], bool] = lambda: False) -> Wind
 
 def show_window(window: Window, app: App, quitting: Quitting) -> None:
     """Show the window, in the main thread, until it is closed or the end is asked for."""
-    app.on_focus = window.focus
+    app.on_focus = partial(focus, window)
     quitting.on_end(window.close)
     window.show()
 
@@ -85,6 +112,12 @@ def show_address(app: App) -> bool:
     return opened
 
 
-def no_window() -> None:
+def focus(window: Window, taken: TakenIn | None) -> None:
+    window.focus()
+    if taken is not None:
+        window.present(taken)
+
+
+def no_window(taken: TakenIn | None) -> None:
     """A second start asks for the window of a Stepline that has none: it opens its own then."""
     raise Unavailable("This Stepline has no window", why="It only serves the page", action="Open its address")

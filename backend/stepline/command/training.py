@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import sys
 import threading
-import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stepline.app import App, take_in
+from stepline.app import App, import_into, take_in
 from stepline.command.asking import Memory, bring_forward
 from stepline.command.homes import open_home, say
 from stepline.command.quitting import Quitting
@@ -23,12 +22,11 @@ from stepline.demo.training import SECS_PER_STEP, DemoTraining
 from stepline.errors import SteplineError, Unavailable
 from stepline.home import Home
 from stepline.recording.task_identity import read_side_car
+from stepline.wire import TakenIn
 
 if TYPE_CHECKING:
     from stepline_desktop.window import Window
 
-KNOWN_SECS = 5.0
-"""How long to wait for the store to know of a task that has begun; ingest promises a tenth of a second."""
 TOLD_EVERY_STEPS = 20
 """Where no terminal can draw a bar."""
 
@@ -86,6 +84,7 @@ def demo(path: Path | None, *, max_steps: int | None, headless: bool) -> None:
             in_terminal(home, thread)
         elif bring_forward(home):
             say("Stepline is open already: its window shows the demo.")
+            thread.training.on_begin = lambda: bring_forward(home, begun_task(home, thread.training))
             in_terminal(home, thread)
         else:
             shown(home, thread, quitting)
@@ -107,7 +106,7 @@ def shown(home: Home, thread: TrainingThread, quitting: Quitting) -> None:
     app.start()
     try:
         window = new_window(app, is_busy=thread.is_alive) if obstacle is None else None
-        thread.training.on_begin = partial(open_at, app, thread.training, window if app.store.tasks() else None)
+        thread.training.on_begin = partial(open_at, app, thread.training, window)
         try:
             if window is not None:
                 # Not before: loading torch takes Python's lock for seconds, and the window would wait for it.
@@ -131,16 +130,20 @@ def shown(home: Home, thread: TrainingThread, quitting: Quitting) -> None:
 
 
 def open_at(app: App, training: DemoTraining, window: Window | None) -> None:
-    """Let the page open with the demo's task; load it anew in a window that shows an older one by now."""
+    """Let the page open with the demo's task, and a window that is open already go to it."""
+    if begun := begun_task(app.home, training):
+        Memory(app).set_setting("task", begun["tasks"][0])
+        if window is not None:
+            window.present(begun)
+
+
+def begun_task(home: Home, training: DemoTraining) -> TakenIn | None:
+    """The demo's task, once the store knows of it."""
     side_car = training.folder and read_side_car(training.folder)
     if not side_car:
-        return
-    Memory(app).set_setting("task", side_car.task_id)
-    if window is not None:
-        ends = time.monotonic() + KNOWN_SECS
-        while time.monotonic() < ends and side_car.task_id not in [task.id for task in app.store.tasks()]:
-            time.sleep(0.05)
-        window.reload()
+        return None
+    import_into(home)
+    return {"tasks": [side_car.task_id], "imported": []}
 
 
 def follow(thread: TrainingThread) -> None:

@@ -54,7 +54,7 @@ class DemoTraining:
         self.progress = Progress(total_steps=self.total_steps)
         self.folder: Path | None = None
         """Its output folder, with the task's side-car; None before it begins."""
-        self.on_begin: Callable[[], None] = lambda: None
+        self.on_begin: Callable[[], object] = lambda: None
         """Called, in the training's thread, when the first run was recorded to have begun."""
         self.stopping = threading.Event()
 

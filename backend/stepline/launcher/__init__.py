@@ -21,6 +21,7 @@ from pathlib import Path
 
 import stepline
 from stepline.errors import UsageError
+from stepline.frozen import outer_environment
 from stepline.home import Home
 from stepline.launcher.ending import Ending, memory_kills, name_ending
 from stepline.recording.journal import Record, encode_record
@@ -88,7 +89,7 @@ def _copy(reader: int, tail: bytearray) -> None:
 def _environment(home: Home, launch_id: str, task: str | None) -> dict[str, str]:
     folder = lay_out_core(home)
     places = [str(folder), os.environ.get("PYTHONPATH", "")]
-    environment = dict(os.environ)
+    environment = outer_environment()
     environment["PYTHONPATH"] = os.pathsep.join(place for place in places if place)
     environment["STEPLINE_HOME"] = str(home.path)
     environment["STEPLINE_LAUNCH"] = launch_id

@@ -9,7 +9,7 @@ from typing import Protocol
 from stepline.home import Home
 from stepline.live import Live
 from stepline.store import Store
-from stepline.wire import Imported, TaskDetail
+from stepline.wire import Imported, TakenIn, TaskDetail
 from stepline.writer import Address
 
 
@@ -32,8 +32,8 @@ class Door(Protocol):
         ...
 
     def notes(self) -> list[str]: ...
-    def focus(self) -> None:
-        """Bring the window forward, where there is one."""
+    def focus(self, taken: TakenIn | None) -> None:
+        """Bring the window forward, where there is one, and show there what was taken in for it."""
         ...
 
     def writer_address(self) -> Address | None:

@@ -15,6 +15,7 @@ from flask import Flask, Response, request
 from stepline import __version__, facts, history
 from stepline.errors import Unavailable, UsageError
 from stepline.history import Smoothing
+from stepline.intake import taken
 from stepline.recording.commands import commands_path
 from stepline.server import asking, uploads
 from stepline.server.door import Door
@@ -22,11 +23,10 @@ from stepline.wire import (
     About,
     Command,
     CommandGiven,
-    Imported,
+    Focus,
     Kind,
     LogPage,
     TakeIn,
-    TakenIn,
     Task,
     TaskEdit,
     TaskList,
@@ -153,22 +153,18 @@ def register(app: Flask, door: Door) -> None:
     @app.post("/api/take-in")
     def take_in() -> Response:
         asked = asking.body(request, TakeIn)
-        return json_answer(_taken(door.take_in([Path(path) for path in asked["paths"]])))
+        return json_answer(taken(door.take_in([Path(path) for path in asked["paths"]])))
 
     @app.post(uploads.PATH)
     def import_() -> Response:
         with uploads.received(request, door.home) as folder:
-            return json_answer(_taken(door.take_in_uploaded(folder)))
+            return json_answer(taken(door.take_in_uploaded(folder)))
 
     @app.post("/api/focus")
     def focus() -> Response:
-        door.focus()
+        asked = asking.body(request, Focus) if request.content_length else Focus(taken=None)
+        door.focus(asked["taken"])
         return Response(status=204)
-
-
-def _taken(imported: list[Imported]) -> TakenIn:
-    tasks = dict.fromkeys(each["task"] for each in imported if each["task"] is not None)
-    return {"tasks": list(tasks), "imported": imported}
 
 
 def _smoothing() -> Smoothing:

@@ -72,5 +72,5 @@ export const useImports = createSharedComposable(() => {
     }
   }
 
-  return { importing, choosing, choose: () => (choosing.value += 1), bringIn }
+  return { importing, choosing, choose: () => (choosing.value += 1), bringIn, tell }
 })

@@ -1,0 +1,51 @@
+"""The packaged app: one folder that brings its own Python. What differs in it, for whoever starts other programs.
+
+Its starter sets LD_LIBRARY_PATH to that folder, so that Qt finds its libraries. A training that inherited it would load
+this folder's libstdc++ or libssl in place of its own, and so would a browser; both are given the path as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import webbrowser
+from pathlib import Path
+
+LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+
+
+def folder() -> Path | None:
+    """The packaged app's folder; None where Stepline runs from an ordinary installation."""
+    return Path(sys.executable).resolve().parent if getattr(sys, "frozen", False) else None
+
+
+def recorder_wheel() -> Path | None:
+    """The recorder alone as a wheel, pure Python and without a dependency; the packaged app carries it."""
+    here = folder()
+    return next(iter(sorted((here / "recorder").glob("stepline_recorder-*.whl"))), None) if here else None
+
+
+def outer_environment() -> dict[str, str]:
+    """The environment as it was before the packaged app's starter changed it; a copy."""
+    environment = dict(os.environ)
+    if folder() is None:
+        return environment
+    for name in LIBRARY_PATHS:
+        before = environment.pop(f"{name}_ORIG", None)
+        if before is None:
+            environment.pop(name, None)
+        else:
+            environment[name] = before
+    # The starter of another frozen program would take these for its own.
+    return {name: value for name, value in environment.items() if not name.startswith("_PYI_")}
+
+
+def open_browsers_outside() -> None:
+    """Let `webbrowser` start the desktop's browser with the environment as it was. Does nothing elsewhere."""
+    opener = shutil.which("xdg-open")
+    if folder() is not None and sys.platform == "linux" and opener is not None:
+        before = os.environ.get("LD_LIBRARY_PATH_ORIG")
+        words = ["-u", "LD_LIBRARY_PATH"] if before is None else [f"LD_LIBRARY_PATH={before}"]
+        browser = webbrowser.BackgroundBrowser(["env", *words, opener, "%s"])
+        webbrowser.register("stepline-outside", None, browser, preferred=True)

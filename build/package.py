@@ -1,0 +1,214 @@
+"""`make package`: all that is handed out, into dist/, from this checkout.
+
+    stepline-V-py3-none-any.whl, stepline-V.tar.gz      for Python's own tools
+    stepline_recorder-V-py3-none-any.whl                what a training needs: pure Python, without a dependency
+    stepline_V_amd64.deb                                Debian, Ubuntu
+    stepline-V-linux-x86_64.tar.zst                     other Linux systems; its install.sh needs no root
+    stepline-V.cdx.json, SHA256SUMS                     what is inside (CycloneDX), checksums
+
+On Windows and macOS it stops after the app's folder, which build/windows/stepline.iss and build/macos/dmg.sh wrap.
+The app is built in an environment of its own below .cache/package (requirements/package.txt), without torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import licences
+
+ROOT = Path(__file__).resolve().parent.parent
+WORK = ROOT / ".cache" / "package"
+DIST = ROOT / "dist"
+LINUX = ROOT / "build" / "linux"
+VERSION = re.findall(r'^__version__ = "(.+)"', (ROOT / "backend/stepline/__init__.py").read_text(), re.MULTILINE)[0]
+WINDOWS = sys.platform == "win32"
+PYTHON = WORK / "venv" / ("Scripts/python.exe" if WINDOWS else "bin/python")
+DEPENDS = f"libc6 (>= {platform.libc_ver()[1]}), libgl1, libegl1, fontconfig-config"
+"""Found by starting the app in a minimal Debian: it brings everything else. Without a font (fontconfig-config brings
+one) the page's process crashes."""
+
+
+def run(*words: str | Path, **environment: str) -> None:
+    subprocess.run([str(word) for word in words], cwd=ROOT, check=True, env={**os.environ, **environment})
+
+
+def say(line: str) -> None:
+    print(f"package: {line}", flush=True)
+
+
+def environment() -> None:
+    """The lean environment, made anew where the requirements changed."""
+    requirements = ROOT / "requirements" / "package.txt"
+    stamp, wanted = WORK / "venv" / ".requirements", requirements.read_text("utf-8")
+    if stamp.is_file() and stamp.read_text("utf-8") == wanted:
+        return
+    say("installing the Python packages of requirements/package.txt")
+    shutil.rmtree(WORK / "venv", ignore_errors=True)
+    run(sys.executable, "-m", "venv", WORK / "venv")
+    pip("install", "--no-deps", "--require-hashes", "-r", requirements)
+    stamp.write_text(wanted, "utf-8")
+
+
+def pip(*words: str | Path) -> None:
+    run(PYTHON, "-m", "pip", "--disable-pip-version-check", "--quiet", *words)
+
+
+def wheels() -> None:
+    """Stepline's wheel and sdist, and the recorder's wheel."""
+    for old in (*DIST.glob("stepline-*"), *DIST.glob("stepline_*")):
+        old.unlink()
+    run(PYTHON, "-m", "build", "--no-isolation", "--outdir", DIST, ROOT)
+    source = WORK / "recorder"
+    shutil.rmtree(source, ignore_errors=True)
+    backend = ROOT / "backend" / "stepline"
+    for pattern in ("__init__.py", "errors.py", "home.py", "recording/*.py", "adapters/*.py"):
+        for file in backend.glob(pattern):
+            place = source / "stepline" / file.relative_to(backend)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, place)
+    shutil.copyfile(ROOT / "LICENSE", source / "LICENSE")
+    (source / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        f'[project]\nname = "stepline-recorder"\nversion = "{VERSION}"\nrequires-python = ">=3.11"\n'
+        'license = "Apache-2.0"\ndescription = "Records a training for Stepline; the standard library alone."\n'
+        '[tool.hatch.build.targets.wheel]\npackages = ["stepline"]\n',
+        "utf-8",
+    )
+    run(PYTHON, "-m", "build", "--no-isolation", "--wheel", "--outdir", DIST, source)
+
+
+def app() -> Path:
+    """The app's folder: PyInstaller's, with the recorder's wheel and the licences beside the program."""
+    pip("install", "--no-deps", "--no-index", "--force-reinstall", DIST / f"stepline-{VERSION}-py3-none-any.whl")
+    run(PYTHON, ROOT / "build" / "icons.py", WORK / "icons")
+    say("building the app")
+    out = WORK / "app"
+    run(
+        *(PYTHON, "-m", "PyInstaller", "--noconfirm", "--log-level", "ERROR"),
+        *("--distpath", out, "--workpath", WORK / "work", ROOT / "build" / "stepline.spec"),
+    )
+    folder = out / "stepline"
+    strip(folder)
+    (folder / "recorder").mkdir()
+    shutil.copy(DIST / f"stepline_recorder-{VERSION}-py3-none-any.whl", folder / "recorder")
+    site = subprocess.check_output([PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True)
+    for line in licences.collect(Path(site.strip()), ROOT / "web", folder, folder / "licenses"):
+        say(f"no licence's text with {line}")
+    return folder
+
+
+def strip(folder: Path) -> None:
+    """Leave out symbols that only a debugger reads (60 MB): not from Qt and NumPy, whose libraries were patched after
+    they were linked and break."""
+    if sys.platform == "linux":
+        inside = folder / "_internal"
+        for pattern in ("libpython*.so*", "llvmlite/**/*.so", "zstandard/*.so", "psutil/*.so", "msgspec/*.so"):
+            for file in inside.glob(pattern):
+                run("strip", "--strip-unneeded", file)
+
+
+def bill_of_materials(folder: Path) -> None:
+    """What is inside, as CycloneDX: Python's packages and, beside them, the page's."""
+    python, page = DIST / f"stepline-{VERSION}.cdx.json", DIST / f"stepline-page-{VERSION}.cdx.json"
+    run(PYTHON, "-m", "cyclonedx_py", "environment", "--output-reproducible", "--of", "JSON", "-o", python, PYTHON)
+    npm = shutil.which("npm") or "npm"
+    told = subprocess.check_output([npm, "sbom", "--omit=dev", "--sbom-format=cyclonedx"], cwd=ROOT / "web", text=True)
+    page.write_text(told, "utf-8")
+    for file in (python, page):
+        shutil.copy(file, folder / "licenses")
+
+
+def shared(folder: Path) -> None:
+    """What the desktop reads, below a `share` folder: menu entry, icons, MIME types."""
+    for file, place in (("org.stepline.Stepline.desktop", "applications"), ("stepline.xml", "mime/packages")):
+        (folder / place).mkdir(parents=True)
+        shutil.copy(LINUX / file, folder / place)
+    for png in (WORK / "icons").glob("*.png"):
+        apps = folder / "icons" / "hicolor" / f"{png.stem}x{png.stem}" / "apps"
+        apps.mkdir(parents=True)
+        shutil.copy(png, apps / "stepline.png")
+    scalable = folder / "icons" / "hicolor" / "scalable" / "apps"
+    scalable.mkdir(parents=True)
+    shutil.copy(ROOT / "icons" / "stepline.svg", scalable)
+
+
+def fresh(name: str) -> Path:
+    folder = WORK / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def deb(folder: Path) -> Path:
+    root = fresh("deb")
+    share = root / "usr" / "share"
+    shared(share)
+    # Hard links: the folder is 600 MB.
+    shutil.copytree(folder, root / "usr" / "lib" / "stepline", symlinks=True, copy_function=os.link)
+    (root / "usr" / "bin").mkdir()
+    (root / "usr" / "bin" / "stepline").symlink_to("../lib/stepline/stepline")
+    (share / "doc" / "stepline").mkdir(parents=True)
+    shutil.copy(ROOT / "LICENSE", share / "doc" / "stepline" / "copyright")
+    kib = sum(path.lstat().st_size for path in root.rglob("*")) // 1024
+    (root / "DEBIAN").mkdir()
+    (root / "DEBIAN" / "control").write_text(
+        f"Package: stepline\nVersion: {VERSION}\nArchitecture: amd64\nMaintainer: Stepline\nInstalled-Size: {kib}\n"
+        f"Depends: {DEPENDS}\nRecommends: xdg-utils, shared-mime-info, desktop-file-utils, fonts-noto-cjk\n"
+        "Section: science\nPriority: optional\nDescription: watch model training\n"
+        " Live while it runs, whole afterwards; offline, without an account. A desktop app that keeps\n"
+        " every log of a training and shows it without hiding a spike.\n"
+    )
+    place = DIST / f"stepline_{VERSION}_amd64.deb"
+    run("dpkg-deb", "--root-owner-group", "-Zzstd", "-z9", "--threads-max=2", "--build", root, place)
+    return place
+
+
+def tarball(folder: Path) -> Path:
+    name = f"stepline-{VERSION}-linux-x86_64"
+    root = fresh("tar") / name
+    root.mkdir()
+    shared(root / "share")
+    shutil.copytree(folder, root / "app", symlinks=True, copy_function=os.link)
+    shutil.copy(LINUX / "install.sh", root)
+    place = DIST / f"{name}.tar.zst"
+    names = ("--owner=0", "--group=0", "-C", root.parent, "-cf", place, name)
+    run("tar", "--zstd", *names, ZSTD_CLEVEL="9", ZSTD_NBTHREADS="2")
+    return place
+
+
+def checksums() -> None:
+    lines = []
+    for file in sorted(DIST.iterdir()):
+        if file.name.startswith("stepline"):
+            with file.open("rb") as content:
+                lines.append(f"{hashlib.file_digest(content, 'sha256').hexdigest()}  {file.name}\n")
+    (DIST / "SHA256SUMS").write_text("".join(lines), "ascii")
+
+
+def main() -> None:
+    WORK.mkdir(parents=True, exist_ok=True)
+    environment()
+    wheels()
+    folder = app()
+    bill_of_materials(folder)
+    if sys.platform == "linux":
+        deb(folder)
+        tarball(folder)
+    checksums()
+    for file in sorted(DIST.iterdir()):
+        say(f"{file.stat().st_size / 1e6:7.1f} MB  {file.relative_to(ROOT)}")
+    size = sum(path.lstat().st_size for path in folder.rglob("*"))
+    say(f"{size / 1e6:7.1f} MB  the app, unpacked")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+"""Each package, installed and used as a person does: `make package-test`.
+
+The .deb and the archive in a minimal Debian without Python and without a network (build/bare_system.py), on a screen of
+ours; the wheels in a fresh virtual environment. What is looked at stands in screenshots/.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import stepline
+from tests.front_door import wait_for
+from tests.import_files import log_history, trainer_state
+from tests.screens import Page, close, free_port, screen, xdotool
+
+ROOT = Path(__file__).parents[2]
+DIST = ROOT / "dist"
+LEAN = ROOT / ".cache" / "package" / "venv"
+PICTURES = ROOT / "screenshots" / "packages"
+STARTS_SECS = 90.0
+USER = 1000
+
+
+def package(pattern: str) -> Path:
+    found = sorted(DIST.glob(pattern))
+    if not found:
+        pytest.skip(f"dist/{pattern} is not there: make package")
+    return found[-1]
+
+
+@dataclass
+class Bare:
+    """A copy of the bare system, entered by chroot."""
+
+    root: Path
+    display: str = ""
+
+    def command(self, *words: str, user: int = 0, **environment: str) -> list[str]:
+        home = "/root" if user == 0 else "/home/user"
+        given = {"HOME": home, "PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "DISPLAY": self.display, **environment}
+        told = [f"{name}={value}" for name, value in given.items()]
+        return ["chroot", f"--userspec={user}:{user}", str(self.root), "env", "-i", *told, *words]
+
+    def run(self, *words: str, user: int = 0) -> str:
+        done = subprocess.run(self.command(*words, user=user), capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def has(self, program: str) -> bool:
+        return subprocess.run(self.command("sh", "-c", f"command -v {program}"), capture_output=True).returncode == 0
+
+
+def bring_loopback_up() -> None:
+    """A network of one's own begins with its loopback down."""
+    up, running, set_flags = 0x1, 0x40, 0x8914
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, set_flags, struct.pack("16sH14x", b"lo", up | running))
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[Bare]:
+    base = os.environ.get("STEPLINE_BARE")
+    if base is None:
+        pytest.skip(f"no bare system: {os.environ.get('STEPLINE_BARE_MISSING', 'make package-test')}")
+    assert Path("/sys/class/net/lo").is_dir()
+    bring_loopback_up()
+    with pytest.raises(OSError, match="unreachable"):
+        socket.create_connection(("192.0.2.1", 80), timeout=5)
+    root = Path(base).with_name(f"system-{os.getpid()}")
+    subprocess.run(["cp", "-a", "--reflink=auto", base, root], check=True)
+    sockets = root / "tmp" / ".X11-unix"
+    mounts = {
+        root / "proc": ("-t", "proc", "proc"),
+        root / "dev" / "shm": ("-t", "tmpfs", "tmpfs"),
+        sockets: ("--bind", "/tmp/.X11-unix"),
+    }
+    with screen() as display:
+        try:
+            for place, words in mounts.items():
+                place.mkdir(mode=0o1777, exist_ok=True)
+                subprocess.run(["mount", *words, place], check=True)
+            yield Bare(root, display)
+        finally:
+            for place in mounts:
+                subprocess.run(["umount", "-l", place], check=False)
+            # Not through a mount that might be left.
+            subprocess.run(["rm", "-rf", "--one-file-system", root], check=True)
+
+
+def picture(display: str, name: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    shot = ["import", "-window", "root", str(PICTURES / f"{name}.png")]
+    subprocess.run(shot, env={**os.environ, "DISPLAY": display}, check=True)
+
+
+def use(bare: Bare, program: str, name: str, user: int = 0) -> Path:
+    """Open a history in the real window, see a training go on live, close it as a person does. Returns the home."""
+    folder = bare.root / ("root" if user == 0 else "home/user") / "训练 1"
+    folder.mkdir()
+    history = folder / "trainer_state.json"
+    trainer_state(history, log_history(range(10, 501, 10)))
+    home = folder.parent / ".local" / "share" / "stepline"
+    inside = "/" + str(history.relative_to(bare.root))
+    port = free_port()
+    words = bare.command(program, "open", inside, user=user, QTWEBENGINE_REMOTE_DEBUGGING=f"127.0.0.1:{port}")
+    errors = bare.root / "tmp" / "errors"
+    with errors.open("wb") as told, subprocess.Popen(words, stderr=told) as window:
+        try:
+            page = Page(port, secs=STARTS_SECS)
+            wait_for(lambda: page.shows("训练 1"), STARTS_SECS)
+            wait_for(lambda: page.run("document.querySelectorAll('canvas').length") > 1)
+            time.sleep(1)
+            picture(bare.display, f"{name}-history")
+            if user:
+                os.chown(folder, user, user)
+            with stepline.record("live", home=home, total_steps=40) as run:
+                for step in range(1, 21):
+                    run.log({"loss": 2 / step}, step=step)
+                if user:
+                    subprocess.run(["chown", "-R", f"{user}:{user}", home], check=True)
+                wait_for(lambda: page.run("document.body.innerText.includes('live')") or page.shows("live"))
+                live = next(task for task in tasks(bare, program, user) if task["name"] == "live")
+                page.run(
+                    "window.stepline = { asked: [] }; window.stepline.asked.push("
+                    + json.dumps({"taken": {"tasks": [live["id"]], "imported": []}})
+                    + "); window.dispatchEvent(new Event('stepline-asked'))"
+                )
+                wait_for(lambda: page.shows("20 / 40"))
+                for step in range(21, 31):
+                    run.log({"loss": 2 / step}, step=step)
+                wait_for(lambda: page.shows("30 / 40"))
+                picture(bare.display, f"{name}-live")
+            page.close()
+            shown = xdotool(bare.display, "search", "--onlyvisible", "--name", "Stepline").split("\n")[0]
+            close(bare.display, shown)
+            assert window.wait(30) == 0
+        finally:
+            if window.poll() is None:
+                window.kill()
+    assert errors.read_text() == ""
+    return home
+
+
+def tasks(bare: Bare, program: str, user: int) -> list[dict]:
+    return json.loads(bare.run(program, "tasks", "--json", user=user))
+
+
+def test_the_deb(bare: Bare) -> None:
+    assert not bare.has("python3")
+    deb = package("stepline_*_amd64.deb")
+    shutil.copy(deb, bare.root / "tmp" / deb.name)
+    bare.run("dpkg", "-i", f"/tmp/{deb.name}")
+    assert stepline.__version__ in bare.run("stepline", "--version")
+    for file in (
+        "usr/share/applications/org.stepline.Stepline.desktop",
+        "usr/share/icons/hicolor/512x512/apps/stepline.png",
+    ):
+        assert (bare.root / file).is_file()
+    found = {check["subject"]: check for check in json.loads(bare.run("stepline", "doctor", "--json"))}
+    assert found["window"]["state"] == "well", found["window"]
+    home = use(bare, "stepline", "deb")
+    assert sorted(task["records"] for task in tasks(bare, "stepline", 0)) == [32, 50]
+    bare.run("dpkg", "--purge", "stepline")
+    assert not (bare.root / "usr" / "lib" / "stepline").exists()
+    assert not bare.has("stepline")
+    assert (home / "stepline.db").is_file(), "histories outlive the program"
+
+
+def test_the_archive_for_one_user(bare: Bare) -> None:
+    archive = package("stepline-*-linux-x86_64.tar.zst")
+    bare.run("useradd", "--create-home", "--uid", str(USER), "user")
+    subprocess.run(["tar", "--zstd", "-xf", archive, "-C", bare.root / "tmp"], check=True)
+    unpacked = f"/tmp/{archive.name.removesuffix('.tar.zst')}"
+    bare.run(f"{unpacked}/install.sh", user=USER)
+    shutil.rmtree(bare.root / unpacked.lstrip("/"))
+    program = "/home/user/.local/bin/stepline"
+    entry = bare.root / "home/user/.local/share/applications/org.stepline.Stepline.desktop"
+    assert 'Exec="/home/user/.local/lib/stepline/stepline" open' in entry.read_text()
+    home = use(bare, program, "archive", USER)
+    bare.run("/home/user/.local/lib/stepline/install.sh", "--uninstall", user=USER)
+    left = [path for path in (bare.root / "home/user/.local").rglob("*") if path.is_file() and home not in path.parents]
+    assert left == []
+    assert (home / "stepline.db").is_file(), "histories outlive the program"
+
+
+SCRIPT = """
+import os, sys, ctypes.util
+assert "LD_LIBRARY_PATH" not in os.environ, "the training would load the app's libraries"
+import stepline
+with stepline.record("unchanged", total_steps=3) as run:
+    for step in range(1, 4):
+        run.log({"loss": 1 / step}, step=step)
+"""
+
+
+def test_the_app_runs_a_training_in_an_environment_that_knows_nothing_of_it(tmp_path: Path) -> None:
+    program = ROOT / ".cache" / "package" / "app" / "stepline" / "stepline"
+    if not program.is_file():
+        pytest.skip("the app is not built: make package")
+    script = tmp_path / "train.py"
+    script.write_text(SCRIPT)
+    environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    assert subprocess.run([python, "-c", "import stepline"], capture_output=True).returncode == 1
+    words = ["run", "--home", tmp_path / "home", "--", python, script]
+    subprocess.run([program, *words], check=True, env=environment)
+    told = subprocess.check_output([program, "tasks", "--json", "--home", tmp_path / "home"], env=environment)
+    (task,) = json.loads(told)
+    assert (task["name"], task["status"], task["records"]) == ("unchanged", "completed", 5)
+
+
+@pytest.mark.parametrize("wheel", ["stepline-*.whl", "stepline_recorder-*.whl"])
+def test_a_wheel_in_a_fresh_environment_records_without_an_index(wheel: str, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-index", package(wheel)], check=True)
+    script = tmp_path / "train.py"
+    script.write_text(SCRIPT)
+    environment = {**os.environ, "STEPLINE_HOME": str(tmp_path / "home")}
+    environment.pop("LD_LIBRARY_PATH", None)
+    subprocess.run([python, script], check=True, env=environment, cwd=tmp_path)
+    (journal,) = (tmp_path / "home" / "journals").glob("*.jsonl")
+    assert journal.read_text().count('"loss"') == 3
+
+
+def test_the_wheel_with_its_extras_is_the_app(tmp_path: Path) -> None:
+    if not LEAN.is_dir():
+        pytest.skip("the lean environment is not there: make package")
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-index", package("stepline-*.whl")], check=True)
+    folders = [next(each.glob("lib/python3*/site-packages")) for each in (tmp_path / "venv", LEAN)]
+    (folders[0] / "lean.pth").write_text(f"{folders[1]}\n")
+    program = [python.with_name("stepline"), "serve", "--home", tmp_path / "home"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        assert serving.stdout.readline().startswith("Stepline is at http://127.0.0.1:")
+        serving.send_signal(signal.SIGTERM)
+        assert serving.wait(30) == 0
