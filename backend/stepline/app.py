@@ -25,6 +25,7 @@ from stepline.home import Home
 from stepline.ingest import Ingest
 from stepline.intake import Progress, take_in_all, take_in_uploaded
 from stepline.live import Live, Source
+from stepline.samplers import Sampling
 from stepline.server import Server
 from stepline.server.forwarding import TIMEOUT_SECS
 from stepline.server.uploads import uploads_folder
@@ -55,6 +56,7 @@ class App:
         self._left_stores: list[Store] = []
         self._ingest: Ingest | None = None
         self._findings: Findings | None = None
+        self._sampling: Sampling | None = None
         self._ending = threading.Event()
         self._watch: threading.Thread | None = None
         self.live = Live(Source(lambda: self.store, self.detail, lambda: self.is_writer))
@@ -112,6 +114,8 @@ class App:
         all_ended = self._server.stop()
         if self._ingest is not None:
             self._ingest.stop()
+        if self._sampling is not None:
+            self._sampling.stop()
         if self._findings is not None:
             self._findings.stop()
         # Closing a connection that another thread is reading from crashes the process, and a training may be in it.
@@ -169,6 +173,8 @@ class App:
         ingest.on_change = lambda tasks: self.live.nudge()
         ingest.start()
         self._ingest = ingest
+        self._sampling = Sampling(store)
+        self._sampling.start()
         publish_address(self.home, self._server.address, self._server.token)
 
     def _wait_for_lock(self) -> None:
