@@ -78,6 +78,14 @@ def lines(opened: Opened, remarks: Remarks) -> Iterator[tuple[int, str]]:
         remarks.leave_out(f"after line {number}", opened.broken)
 
 
+def whole_lines(opened: Opened, remarks: Remarks) -> Iterator[tuple[int, bytes]]:
+    """(line number from 1, bytes as UTF-8 with its end): for tables whose cells may hold line ends."""
+    for number, line in _split(_as_utf8(opened), remarks):
+        yield number, line + b"\n"
+    if opened.broken:
+        remarks.leave_out(f"after line {number}", opened.broken)
+
+
 def _as_utf8(opened: Opened) -> Iterator[bytes]:
     first = opened.read()
     encoding = encoding_of(first)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stepline.errors import ImportFailed
-from stepline.importers import console, event_file, json_rows, own_export, table, trainer_state, wandb_run
+from stepline.importers import console, event_file, json_rows, own_export, parquet, table, trainer_state, wandb_run
 from stepline.importers.imported import Reading
 from stepline.importers.lines import document, encoding_of
 from stepline.importers.opening import HEAD_BYTES, head_of
@@ -25,6 +25,7 @@ _READERS: dict[str, Callable[[Path], Reading]] = {
     json_rows.FORMAT: json_rows.read,
     json_rows.DOCUMENT: json_rows.read_document,
     table.FORMAT: table.read,
+    parquet.FORMAT: parquet.read,
     console.FORMAT: console.read,
 }
 _SOMETHING_ELSE = (
@@ -35,7 +36,6 @@ _SOMETHING_ELSE = (
     (b"\x80\x04", "a Python pickle, which Stepline never opens, for it can run code", ""),
     (b"\x80\x05", "a Python pickle, which Stepline never opens, for it can run code", ""),
     (b"SQLite format 3", "an SQLite database", ""),
-    (b"PAR1", "a Parquet file", "Write it as CSV or JSON lines"),
     (b"\x89PNG", "a picture", ""),
     (b"\xff\xd8\xff", "a picture", ""),
     (b"%PDF", "a PDF document", ""),
@@ -64,7 +64,9 @@ def format_of(path: Path) -> str:
     if wandb_run.is_wandb(head):
         return wandb_run.FORMAT
     if is_tfrecord(head):
-        return event_file.FORMAT
+        return own_export.FORMAT if event_file.RUN_TAG.encode() in head else event_file.FORMAT
+    if head.startswith(parquet.MAGIC):
+        return own_export.FORMAT if parquet.is_export(path) else parquet.FORMAT
     encoding = encoding_of(head)
     if encoding == "utf-8" and _is_binary(head):
         raise _not_one(
@@ -102,6 +104,8 @@ def _text_format(path: Path, words: str, *, whole: bool) -> str:
             return trainer_state.FORMAT
         if not _looks_like_log(sample):
             return json_rows.DOCUMENT
+    if sample[0].startswith(own_export.CSV_HEAD):
+        return own_export.FORMAT
     rows = console.understood(sample)
     if table.divider_of(sample) is not None and rows * 2 < len(sample):
         return table.FORMAT
