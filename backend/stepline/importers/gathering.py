@@ -6,6 +6,8 @@ it are not followed, and nothing is written.
 - An output folder is a directory with a trainer's state in it or in a `checkpoint-N` below it: its states, its event
   files below `runs`, its own log and what else below it tells of the same training are one task. Its checkpoints
   become records, `config.json` and `adapter_config.json` settings; `training_args.bin` is a pickle and stays closed.
+- The metrics below one `metrics` folder are one run of MLflow. A metric file that lies elsewhere is a task when asked
+  for itself.
 - wandb runs of one run id are one task, and so are exported runs of one task. Everything else is a task of its own.
 
 In a folder a table, JSON lines or a text log counts only with a loss and a place (step or epoch) in it: data sets and
@@ -27,6 +29,7 @@ from stepline.importers import (
     event_file,
     json_rows,
     limits,
+    metric_files,
     names,
     own_export,
     sniffing,
@@ -114,6 +117,7 @@ class _Folder:
         self._found = Gathered()
         self._events: dict[Path, list[Path]] = defaultdict(list)
         self._states: dict[Path, list[Path]] = defaultdict(list)
+        self._metrics: dict[Path, list[Path]] = defaultdict(list)
         self._others: list[tuple[Path, ImportedTask]] = []
 
     def gathered(self) -> Gathered:
@@ -126,6 +130,9 @@ class _Folder:
                     self._found.refused.append(error)
         for folder, task in self._event_tasks():
             self._others.append((folder, task))
+        for metrics, paths in self._metrics.items():
+            task = shaped(metric_files.read(*paths))
+            self._others.append((metrics.parent, replace(task, key=f"path:{metrics.parent.resolve()}")))
         self._join_by_key()
         for folder in sorted(self._states, key=lambda each: len(each.parts), reverse=True):
             self._found.tasks.append(self._output_folder(folder))
@@ -170,6 +177,9 @@ class _Folder:
                 self._states[folder.parent if _CHECKPOINT.fullmatch(folder.name) else folder].append(path)
             else:
                 self._others.append((folder, shaped(sniffing.reading(path, format_name))))
+        elif format_name == metric_files.FORMAT:
+            if (metrics := metric_files.metrics_folder(path)) is not None:
+                self._metrics[metrics].append(path)
         elif format_name == console.FORMAT and path.suffix.casefold() not in _TEXT_SUFFIXES:
             return
         else:

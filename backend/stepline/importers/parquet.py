@@ -5,13 +5,14 @@ The library reads the file by its index at the end, so a cut file gives nothing;
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from stepline.errors import ImportFailed
 from stepline.importers import limits
@@ -24,6 +25,7 @@ FORMAT = "parquet"
 MAGIC = b"PAR1"
 _BATCH_VALUES = 1 << 18
 _INDEX = "__index_level_"
+_END = struct.Struct("<I4s")
 
 
 @dataclass(slots=True)
@@ -38,30 +40,42 @@ class Table:
         try:
             for batch in self._reader:
                 yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
-        except Exception as error:
-            # The library has an exception of its own for each layer, and none above them all.
-            raise _damaged(self._path, error) from error
+        except BaseException as error:
+            if not _is_the_librarys(error):
+                raise
+            raise _damaged(self._path, str(error)) from error
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Table]:
     """Raises ImportFailed."""
-    # Only such a file needs the library, and loading it takes 40 ms.
-    from arro3.io import read_parquet
-
     try:
         with path.open("rb") as file:
             told_reading(path, 0)
-            names = read_parquet(file, batch_size=1).schema.names
-            file.seek(0)
-            rows = max(64, min(1 << 13, _BATCH_VALUES // max(1, len(names))))
-            reader = read_parquet(file, batch_size=rows)
-            table = Table(names[: limits.COLUMNS], dict(reader.schema.metadata_str), reader, path)
-            yield table
+            yield _table(path, file)
     except OSError as error:
         raise ImportFailed(
             f"{path} cannot be read", why=error.strerror or str(error), action="Check the path and its permissions"
         ) from error
+
+
+def _table(path: Path, file: BinaryIO) -> Table:
+    # Only such a file needs the library, and loading it takes 40 ms.
+    from arro3.io import read_parquet
+
+    size = file.seek(0, 2)
+    file.seek(max(0, size - 8))
+    index_bytes, magic = _END.unpack(file.read(8).rjust(8, b"\0"))
+    if magic != MAGIC or index_bytes > size - 12:
+        raise _damaged(path, "its index is not at its end")
+    try:
+        names = read_parquet(file, batch_size=1).schema.names
+        reader = read_parquet(file, batch_size=max(64, min(1 << 13, _BATCH_VALUES // max(1, len(names)))))
+        return Table(names[: limits.COLUMNS], dict(reader.schema.metadata_str), reader, path)
+    except BaseException as error:
+        if not _is_the_librarys(error):
+            raise
+        raise _damaged(path, str(error)) from error
 
 
 def read(path: Path) -> Reading:
@@ -94,11 +108,16 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date | datetime) else value
 
 
-def _damaged(path: Path, error: Exception) -> ImportFailed:
-    if isinstance(error, ImportFailed):
-        return error
+def _is_the_librarys(error: BaseException) -> bool:
+    """It has an exception for each of its layers and none above them all; a panic is not even an Exception."""
+    return not isinstance(error, ImportFailed) and (
+        isinstance(error, Exception) or type(error).__name__ == "PanicException"
+    )
+
+
+def _damaged(path: Path, why: str) -> ImportFailed:
     return ImportFailed(
         f"{path} is a damaged Parquet file",
-        why=str(error).splitlines()[0] if str(error) else type(error).__name__,
+        why=why.splitlines()[0] if why else "It cannot be read",
         action="Copy it again, whole: its index stands at its end",
     )
