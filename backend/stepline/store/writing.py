@@ -11,9 +11,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stepline.errors import StoreError
 from stepline.recording.journal import Header, Heartbeat, Update
-from stepline.store import blocks, sqlite, statements
+from stepline.store import blocks, masking, reading, sqlite, statements
 from stepline.store.content import Content, SetId, of_records
 from stepline.store.lifecycle import RunNews, run_changes
 from stepline.store.models import (
@@ -131,6 +134,7 @@ def _append_blocks(
 ) -> tuple[RunNews, dict[str, SeriesNews]]:
     """A backlog: into blocks at once, after the rows that are there."""
     if len(content):
+        masking.mask_content(content, _losses_before(database, task_id, int(content.run[0]), first))
         blocks.pack_rows(database, task_id, MetricNames(database).of, content)
     return RunNews.of_content(content, first, learned), content.series()
 
@@ -139,6 +143,7 @@ def _append_rows(
     database: sqlite.Database, task_id: int, run_id: int, first: int, entries: Sequence[Entry], set_id: SetId
 ) -> tuple[RunNews, dict[str, SeriesNews]]:
     """As rows; when there are many, all of them become blocks."""
+    entries = masking.masked_records(entries, _losses_before(database, task_id, run_id, first))
     batch = pack(entries, task_id, run_id, first, set_id)
     ((packed, size),) = statements.select(database, TaskModel, ("packed", "bytes"), id=task_id)
     for full, rows in batch.parts:
@@ -150,6 +155,23 @@ def _append_rows(
     else:
         statements.update(database, TaskModel, {"bytes": size + batch.bytes}, id=task_id)
     return RunNews.of_batch(batch), batch.series()
+
+
+def _losses_before(database: sqlite.Database, task_id: int, run_id: int, first: int) -> masking.Before:
+    """The run's newest finite losses before sequence `first`, read when asked for: only a loss of 0.0 needs them."""
+
+    def before() -> NDArray[np.float64]:
+        names = MetricNames(database)
+        span = 4 * masking.BEFORE_POINTS
+        while True:
+            begin = max(0, first - span)
+            found = reading.points(database, names, task_id, masking.LOSS, begin, first, values_only=True)
+            values: NDArray[np.float64] = found.value[(found.run == run_id) & np.isfinite(found.value)]
+            if len(values) >= masking.BEFORE_POINTS or begin == 0:
+                return values[-masking.BEFORE_POINTS :]
+            span *= 8
+
+    return before
 
 
 def end_run(database: sqlite.Database, run_uid: str, status: str, message: str | None, time: float) -> bool:
