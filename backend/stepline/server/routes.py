@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import time
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import quote
 
 from flask import Flask, Response, request
 
-from stepline import __version__, facts, history
+from stepline import __version__, exporters, facts, history
 from stepline.errors import Unavailable, UsageError
 from stepline.history import Smoothing
 from stepline.recording.commands import commands_path
-from stepline.server import asking, downloads, uploads
+from stepline.server import asking, uploads
 from stepline.server.asking import json_answer
 from stepline.server.door import Door
 from stepline.wire import (
@@ -121,6 +123,14 @@ def register(app: Flask, door: Door) -> None:
         }
         return json_answer(page)
 
+    @app.get("/api/tasks/<task_id>/export")
+    def export(task_id: str) -> Response:
+        form = exporters.of(request.args.get("format", "csv"))
+        name = quote(f"{_file_name(door.store.task(task_id).name)}{form.suffix}")
+        answer = Response(form.pieces(door.store, task_id), mimetype=form.media_type)
+        answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+        return answer
+
     @app.post("/api/tasks/<task_id>/runs/<run_id>/commands")
     def command(task_id: str, run_id: str) -> Response:
         asked = asking.body(request, Command)
@@ -160,10 +170,6 @@ def register(app: Flask, door: Door) -> None:
     def demo() -> Response:
         return json_answer(door.demo(), 202)
 
-    @app.get("/api/tasks/<task_id>/export")
-    def export(task_id: str) -> Response:
-        return downloads.answer(door.store, task_id, request.args.get("format", "csv"))
-
     @app.post("/api/focus")
     def focus() -> Response:
         door.focus()
@@ -173,6 +179,11 @@ def register(app: Flask, door: Door) -> None:
 def _taken(imported: list[Imported]) -> TakenIn:
     tasks = dict.fromkeys(each["task"] for each in imported if each["task"] is not None)
     return {"tasks": list(tasks), "imported": imported}
+
+
+def _file_name(task: str) -> str:
+    """A task's name as a file can bear it on every system."""
+    return re.sub(r'[\x00-\x1f<>:"/\\|?*]+', "-", task).strip(" .-")[:80] or "task"
 
 
 def _smoothing() -> Smoothing:

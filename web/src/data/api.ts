@@ -77,6 +77,7 @@ export interface LogQuery {
   newest?: boolean
 }
 
+export type ExportFormat = 'csv' | 'jsonl' | 'parquet' | 'tensorboard'
 export type SettingValues = Record<string, unknown>
 
 export interface Api {
@@ -93,7 +94,7 @@ export interface Api {
   moveTasks(where: 'trash' | 'back' | 'gone', tasks: readonly string[]): Promise<Trash>
   demo(): Promise<DemoBegun>
   /** Where every record of a task can be downloaded. */
-  exportAddress(task: string, format: 'csv' | 'jsonl'): string
+  exportAddress(task: string, format: ExportFormat): string
   takeIn(paths: string[]): Promise<TakenIn>
   about(): Promise<About>
 }

@@ -64,6 +64,7 @@ class Server {
       metrics: {},
       message: null,
       status: null,
+      masked: false,
     }
   }
 

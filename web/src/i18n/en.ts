@@ -141,6 +141,8 @@ export const en = {
     csvSeen: 'Save what is seen as CSV',
     csvAll: 'Save every record as CSV',
     jsonlAll: 'Save every record as JSON lines',
+    parquetAll: 'Save every record as Parquet',
+    tensorboardAll: 'Save as TensorBoard event files',
     done: 'Saved {name}',
     copied: 'Picture copied',
     failed: 'The export failed',
@@ -346,6 +348,7 @@ export const en = {
     delete: 'delete',
   },
   log: {
+    masked: 'NaN, logged as 0 by the trainer: no point of the curve',
     title: 'Training log',
     label: 'Training log',
     all: 'All',

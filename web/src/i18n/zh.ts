@@ -136,6 +136,8 @@ export const zh: Messages = {
     csvSeen: '将所见保存为 CSV',
     csvAll: '将全部记录保存为 CSV',
     jsonlAll: '将全部记录保存为 JSON 行',
+    parquetAll: '将全部记录保存为 Parquet',
+    tensorboardAll: '保存为 TensorBoard 事件文件',
     done: '已保存 {name}',
     copied: '图片已复制',
     failed: '导出失败',
@@ -340,6 +342,7 @@ export const zh: Messages = {
     delete: '删除',
   },
   log: {
+    masked: '实为 NaN，被训练器记为 0：不计入曲线',
     title: '训练日志',
     label: '训练日志',
     all: '全部',
