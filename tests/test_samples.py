@@ -107,3 +107,14 @@ def test_what_comes_moves_nothing_that_is_drawn(store: Store):
     before = drawn()
     store.add_sample("r1", BEGUN + 4001, {"system.cpu": 0.0, "gpu.0.power": 0.0})
     assert drawn() == before
+
+
+def test_a_task_that_is_removed_takes_its_samples_with_it(store: Store):
+    fill(store, 3)
+    for run in ("r1", "r2"):
+        store.end_run(run, "completed", None, BEGUN)
+    store.put_in_trash(["t1"], BEGUN)
+    store.remove(["t1"], BEGUN)
+    store.begin_run(Header("t1", "demo", None, "r9", BEGUN, PROCESS, None, {}))
+    assert store.samples("t1", ["system.cpu"]) == {}
+    assert store.newest_sample("t1") == {}

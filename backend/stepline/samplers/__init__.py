@@ -4,7 +4,8 @@
     gpus      utilisation, memory, temperature, power: NVML, where there is a driver
 
 A sample is read every ten seconds, outside the training and never through torch; after a month the less often the
-longer the run lasts, so that a year of it takes 900,000 samples. What cannot be read is left out, and a failure ends nothing.
+longer the run lasts, so that a year of it takes 900,000 samples. What cannot be read is left out, and a failure ends
+nothing.
 """
 
 from __future__ import annotations
