@@ -174,6 +174,12 @@ def _losses_before(database: sqlite.Database, task_id: int, run_id: int, first: 
     return before
 
 
+def pack_all(database: sqlite.Database, task_id: int) -> None:
+    """A task's rows into blocks; where there are none, a change that says nothing, so that something is committed."""
+    blocks.pack_rows(database, task_id, MetricNames(database).of)
+    _count_change(database)
+
+
 def end_run(database: sqlite.Database, run_uid: str, status: str, message: str | None, time: float) -> bool:
     """Whether it was ended: a run whose journal has told its end keeps that."""
     with sqlite.writing(database):

@@ -33,6 +33,8 @@ export interface Settings {
   /** In pixels. */
   logHeight: number
   logOpen: boolean
+  /** Compress the journals of ended runs instead of removing them. */
+  keepJournals: boolean
   /** The task looked at last. */
   task: string | null
 }
@@ -51,6 +53,7 @@ export function defaultSettings(): Settings {
     groupsOpen: {},
     logHeight: 226,
     logOpen: true,
+    keepJournals: false,
     task: null,
   }
 }
@@ -79,6 +82,7 @@ const VALID: Record<keyof Settings, (value: unknown) => boolean> = {
   groupsOpen: (value) => isRecord(value) && Object.values(value).every(isBoolean),
   logHeight: (value) => typeof value === 'number' && value >= 0,
   logOpen: isBoolean,
+  keepJournals: isBoolean,
   task: (value) => value === null || typeof value === 'string',
 }
 
