@@ -35,6 +35,10 @@ export interface Settings {
   logOpen: boolean
   /** Compress the journals of ended runs instead of removing them. */
   keepJournals: boolean
+  /** Tell through the system when a training ends. */
+  notifyEnd: boolean
+  /** Days that a deleted task stays in the trash; 0: until it is emptied. The server reads it too. */
+  trashDays: number
   /** The task looked at last. */
   task: string | null
 }
@@ -54,6 +58,8 @@ export function defaultSettings(): Settings {
     logHeight: 226,
     logOpen: true,
     keepJournals: false,
+    notifyEnd: false,
+    trashDays: 30,
     task: null,
   }
 }
@@ -83,6 +89,8 @@ const VALID: Record<keyof Settings, (value: unknown) => boolean> = {
   logHeight: (value) => typeof value === 'number' && value >= 0,
   logOpen: isBoolean,
   keepJournals: isBoolean,
+  notifyEnd: isBoolean,
+  trashDays: (value) => Number.isInteger(value) && (value as number) >= 0,
   task: (value) => value === null || typeof value === 'string',
 }
 
