@@ -110,7 +110,17 @@ def _trash(database: sqlite.Database) -> None:
         database.execute_sql(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (_first, _sources, _blocks, _trash)
+def _samples(database: sqlite.Database) -> None:
+    """GPU and system figures."""
+    database.execute_sql(
+        """CREATE TABLE samples (
+        id INTEGER NOT NULL PRIMARY KEY, run_id INTEGER NOT NULL, metric_set_id INTEGER NOT NULL, first REAL NOT NULL,
+        last REAL NOT NULL, count INTEGER NOT NULL, data BLOB NOT NULL)"""
+    )
+    database.execute_sql("CREATE INDEX samples_place ON samples (run_id, metric_set_id, first, count)")
+
+
+MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (_first, _sources, _blocks, _trash, _samples)
 VERSION = len(MIGRATIONS)
 
 
