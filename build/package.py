@@ -6,7 +6,7 @@
     stepline-V-linux-x86_64.tar.zst                     other Linux systems; its install.sh needs no root
     stepline-V.cdx.json, SHA256SUMS                     what is inside (CycloneDX), checksums
 
-On Windows and macOS it stops after the app's folder, which build/windows/stepline.iss and build/macos/dmg.sh wrap.
+On Windows and macOS it stops after the app's folder; that was never run.
 The app is built in an environment of its own below .cache/package (requirements/package.txt), without torch.
 """
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import time
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import quote
 
-import msgspec
 from flask import Flask, Response, request
 
-from stepline import __version__, facts, history
+from stepline import __version__, exporters, facts, history
 from stepline.errors import Unavailable, UsageError
 from stepline.history import Smoothing
 from stepline.intake import taken
 from stepline.recording.commands import commands_path
 from stepline.server import asking, uploads
+from stepline.server.asking import json_answer
 from stepline.server.door import Door
 from stepline.wire import (
     About,
@@ -36,10 +38,6 @@ LOG_ROWS = 200
 MOST_LOG_ROWS = 5000
 MOST_POINTS = 4000
 MOST_SERIES = 200
-
-
-def json_answer(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, mimetype="application/json")
 
 
 def register(app: Flask, door: Door) -> None:
@@ -83,21 +81,27 @@ def register(app: Flask, door: Door) -> None:
 
     @app.get("/api/tasks/<task_id>/frame")
     def frame(task_id: str) -> Response:
-        names = request.args.getlist("series")
-        if not 1 <= len(names) <= MOST_SERIES:
-            raise UsageError(
-                "The frame's series are not said", action=f"Give `series` once for each, at most {MOST_SERIES}"
-            )
-        points = asking.whole_number(request, "points", MOST_POINTS, least=1) or MOST_POINTS
         found = history.frame(
             door.store,
             task_id,
-            names,
+            _names(),
             first=asking.whole_number(request, "first"),
             last=asking.whole_number(request, "last"),
-            points=min(points, MOST_POINTS),
+            points=_points(),
             axis=request.args.get("axis", "sequence"),
             smoothing=_smoothing(),
+        )
+        return Response(found, mimetype="application/octet-stream")
+
+    @app.get("/api/tasks/<task_id>/system")
+    def system(task_id: str) -> Response:
+        found = history.sampled_frame(
+            door.store,
+            task_id,
+            _names(),
+            first=asking.number(request, "first"),
+            last=asking.number(request, "last"),
+            points=_points(),
         )
         return Response(found, mimetype="application/octet-stream")
 
@@ -124,6 +128,14 @@ def register(app: Flask, door: Door) -> None:
             "total": door.store.count_records(task_id, kinds or None, search),
         }
         return json_answer(page)
+
+    @app.get("/api/tasks/<task_id>/export")
+    def export(task_id: str) -> Response:
+        form = exporters.of(request.args.get("format", "csv"))
+        name = quote(f"{_file_name(door.store.task(task_id).name)}{form.suffix}")
+        answer = Response(form.pieces(door.store, task_id), mimetype=form.media_type)
+        answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+        return answer
 
     @app.post("/api/tasks/<task_id>/runs/<run_id>/commands")
     def command(task_id: str, run_id: str) -> Response:
@@ -160,11 +172,33 @@ def register(app: Flask, door: Door) -> None:
         with uploads.received(request, door.home) as folder:
             return json_answer(taken(door.take_in_uploaded(folder)))
 
+    @app.post("/api/demo")
+    def demo() -> Response:
+        return json_answer(door.demo(), 202)
+
     @app.post("/api/focus")
     def focus() -> Response:
         asked = asking.body(request, Focus) if request.content_length else Focus(taken=None)
         door.focus(asked["taken"])
         return Response(status=204)
+
+
+def _file_name(task: str) -> str:
+    """A task's name as a file can bear it on every system."""
+    return re.sub(r'[\x00-\x1f<>:"/\\|?*]+', "-", task).strip(" .-")[:80] or "task"
+
+
+def _names() -> list[str]:
+    names = request.args.getlist("series")
+    if not 1 <= len(names) <= MOST_SERIES:
+        raise UsageError(
+            "The frame's series are not said", action=f"Give `series` once for each, at most {MOST_SERIES}"
+        )
+    return names
+
+
+def _points() -> int:
+    return min(asking.whole_number(request, "points", MOST_POINTS, least=1) or MOST_POINTS, MOST_POINTS)
 
 
 def _smoothing() -> Smoothing:
