@@ -297,7 +297,7 @@ def test_the_window_is_brought_forward_where_there_is_one(app):
     app.on_focus = came.append
     taken = {"tasks": ["t1"], "imported": []}
     assert asked(app, "/api/focus", method="POST").status == 204
-    assert asked(app, "/api/focus", {"taken": taken}, method="POST").status == 204
+    assert asked(app, "/api/focus", body={"taken": taken}, method="POST").status == 204
     assert came == [None, taken]
 
 
