@@ -144,7 +144,7 @@ def _typed(names: tuple[str, ...]) -> msgspec.json.Decoder[Any] | None:
 class _Standing(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     time: float
     step: Annotated[int, msgspec.Meta(ge=-_LARGEST_STEP, le=_LARGEST_STEP)] | None
-    phase: Literal["train", "evaluate", "save", "fast_forward"]
+    phase: Literal["pending", "train", "evaluate", "save", "fast_forward"]
 
 
 class _Beat(msgspec.Struct, gc=False, forbid_unknown_fields=True):

@@ -95,6 +95,13 @@ class JournalFile:
                 os.close(self._fd)
             self._fd = None
 
+    def discard(self) -> None:
+        """Close the file and remove it; nothing in it is wanted."""
+        self._waiting.clear()
+        self.close()
+        with suppress(OSError):
+            os.unlink(self.path)
+
     def _keep(self, line: bytes) -> None:
         if len(self._waiting) + len(line) > WAITING_LIMIT_BYTES:
             self.lost_lines += 1

@@ -1,7 +1,8 @@
 """What a run's entries change of the run: its status, its steps, what it tells later about itself.
 
-    pending ──any entry──▶ running ──train_end──▶ completed | stopped | failed
-                              ▲  └──found dead──▶ failed (inferred) ──heard again──▶ running
+    pending ──record or heartbeat──▶ running ──train_end──▶ completed | stopped | failed
+       ▲                                ▲  └──found dead──▶ failed (inferred) ──heard again──▶ running
+       └── its heartbeats say that it is pending still; found dead it is stopped (inferred)
 
 An end that the run told itself stays, until it says `train_start` again; one that was inferred from silence does not.
 """
@@ -20,11 +21,18 @@ _RUNNING = {"status": "running", "inferred": False, "ended": None, "message": No
 def run_changes(run: dict[str, Any], batch: Batch) -> dict[str, Any]:
     """The columns of `run`, a row of `runs`, that a batch changes. The task's new name, where told, is "task_name"."""
     changes: dict[str, Any] = {}
-    if (batch.records or batch.learned) and (run["inferred"] or run["status"] == "pending"):
-        changes.update(_RUNNING)
+    beats = [entry.phase for entry in batch.learned if isinstance(entry, Heartbeat)]
+    if run["inferred"] or run["status"] == "pending":
+        if batch.records or run["records"] or any(phase != "pending" for phase in beats):
+            changes.update(_RUNNING)
+        elif batch.learned:
+            changes.update(_RUNNING, status="pending")
     for _, record in batch.marks:
         if record.kind == "train_start":
             changes.update(_RUNNING)
+            if run["heartbeat_phase"] == "pending" or "pending" in beats:
+                # The wait before it is no part of the run.
+                changes["started"] = record.time
         elif record.kind == "train_end":
             told = record.details.get("status")
             status = told if isinstance(told, str) and told in ENDED else "completed"

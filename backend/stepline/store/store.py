@@ -107,6 +107,15 @@ class Store:
         with self._writing:
             return writing.end_run(self._database, run_id, status, message, time)
 
+    def forget_run(self, run_id: str) -> bool:
+        """Forget a run without records, and its task where it was the only one. False where it has some."""
+        with self._writing:
+            gone = writing.forget_run(self._database, run_id)
+        with self._tasks_lock:
+            # The row's number may be given to another task.
+            self._task_ids.clear()
+        return gone
+
     def rename_task(self, task_id: str, name: str | None) -> None:
         """Set the label that is shown; None or "" goes back to the task's own name. Raises TaskNotFound."""
         self.set_task(task_id, label=name or None)
@@ -321,6 +330,15 @@ class Store:
             row = TaskRow.of(task, known[1].name if known else task.name)
             self._tasks[task.uid] = (task.changed, row, named)
             self._task_ids[task.uid] = task.id
+        if TaskModel.select().count(self._database) < len(self._tasks):
+            left = {uid for (uid,) in sqlite.rows(self._database, TaskModel.select(TaskModel.uid).tuples())}
+        else:
+            left = set(self._tasks)
+        for uid in self._tasks.keys() - left:
+            # Its only run was forgotten, by whatever process.
+            named_anew = True
+            del self._tasks[uid]
+            self._task_ids.pop(uid, None)
         if named_anew:
             names = display_names(named for _, _, named in self._tasks.values())
             for uid, (changed, row, named) in list(self._tasks.items()):

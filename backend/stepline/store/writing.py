@@ -31,6 +31,7 @@ from stepline.store.rows import LIVE, Entry
 
 _RUN_COLUMNS = (
     "id", "task_id", "status", "inferred", "settings", "records", "first_sequence", "first_step", "position", "damaged",
+    "heartbeat_phase",
 )  # fmt: skip
 _SHOWN_COLUMNS = (
     "status", "started", "ended", "updated", "heartbeat_time", "records", "last_step", "heartbeat_step", "total_steps",
@@ -58,10 +59,11 @@ def begin_run(database: sqlite.Database, header: Header) -> None:
             }  # fmt: skip
             statements.add(database, TaskModel, new)
             ((task_id,),) = statements.select(database, TaskModel, ("id",), uid=header.task_id)
-        number = len(statements.select(database, RunModel, ("id",), task_id=task_id)) + 1
+        numbers = [number for (number,) in statements.select(database, RunModel, ("number",), task_id=task_id)]
         process = header.process
         run: dict[str, Any] = {
-            "uid": header.run_id, "task_id": task_id, "number": number, "status": "pending", "inferred": False,
+            "uid": header.run_id, "task_id": task_id, "number": max(numbers, default=0) + 1,
+            "status": "pending", "inferred": False,
             "started": header.time, "total_steps": header.total_steps, "settings": header.settings, "pid": process.pid,
             "process_started": process.started, "host": process.host, "boot": process.boot,
             "pid_namespace": process.pid_namespace, "records": 0, "position": 0, "damaged": 0,
@@ -147,6 +149,21 @@ def end_run(database: sqlite.Database, run_uid: str, status: str, message: str |
         changes = {"status": status, "inferred": True, "message": message, "ended": time}
         statements.update(database, RunModel, changes, id=run["id"])
         _refresh_task(database, run["task_id"], {})
+        return True
+
+
+def forget_run(database: sqlite.Database, run_uid: str) -> bool:
+    """Whether it was forgotten, with its task where it was the only run: one that has records is not."""
+    with sqlite.writing(database):
+        run = _run(database, run_uid)
+        if run["records"]:
+            return False
+        RunModel.delete().where(RunModel.id == run["id"]).execute(database)
+        if statements.select(database, RunModel, ("id",), task_id=run["task_id"]):
+            _refresh_task(database, run["task_id"], {})
+        else:
+            TaskModel.delete().where(TaskModel.id == run["task_id"]).execute(database)
+            _count_change(database)
         return True
 
 
