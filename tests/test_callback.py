@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,7 +27,7 @@ from stepline.home import Home
 from stepline.recording.journal import Update
 from tests import trainings
 from tests.journals import Journal, only_journal, read_journals
-from tests.trainings import At, build, fail, windows
+from tests.trainings import At, ask, ask_at, build, fail, windows
 
 EVALUATING = {"eval_strategy": "steps", "eval_steps": 10}
 
@@ -54,22 +53,6 @@ def recorded(journal: Journal, kind: str) -> list[dict[str, Any]]:
         | {"step": record.step, "epoch": record.epoch}
         for record in journal.of(kind)
     ]
-
-
-def request(home: Home, run_id: str, *lines: dict[str, Any] | str) -> None:
-    with (home.journals / f"{run_id}.commands.jsonl").open("a") as file:
-        for line in lines:
-            file.write((line if isinstance(line, str) else json.dumps(line)) + "\n")
-
-
-def request_at(step: int, home: Home, *lines: dict[str, Any] | str) -> At:
-    """A person who asks for something at a step; the run looks again 300 ms later."""
-
-    def act(*_: Any) -> None:
-        (journal,) = home.journals.glob("*.jsonl")
-        request(home, journal.name.removesuffix(".jsonl"), *lines)
-
-    return At(step, act)
 
 
 class Slow(TrainerCallback):
@@ -334,7 +317,7 @@ def test_figures_that_a_trainer_adds_to_an_evaluations_log_are_in_its_record(hom
 
 def test_a_request_to_stop_is_obeyed_once_and_named(home: Home, output: Path) -> None:
     stop = {"id": "a1", "command": "stop", "time": 1.0}
-    build(output, home.path, callbacks=(request_at(30, home, stop, stop), Slow()), max_steps=1203).train()
+    build(output, home.path, callbacks=(ask_at(30, home.path, stop, stop), Slow()), max_steps=1203).train()
     journal = only_journal(home.path)
     assert journal.status == "stopped"
     (answer,) = journal.of("message")
@@ -347,9 +330,9 @@ def test_a_request_to_stop_is_obeyed_once_and_named(home: Home, output: Path) ->
 
 
 def test_requests_to_save_evaluate_and_log(home: Home, output: Path) -> None:
-    ask = request_at(
+    asking = ask_at(
         3,
-        home,
+        home.path,
         {"id": "a", "command": "save"},
         {"id": "b", "command": "evaluate"},
         "not json",
@@ -357,7 +340,7 @@ def test_requests_to_save_evaluate_and_log(home: Home, output: Path) -> None:
         {"id": "d", "command": "log"},
     )
     options = {"logging_steps": 1000, "max_steps": 60, "eval_dataset": windows(4)}
-    build(output, home.path, callbacks=(ask, Slow()), **options).train()
+    build(output, home.path, callbacks=(asking, Slow()), **options).train()
     journal = only_journal(home.path)
     answers = journal.of("message")
     assert [(answer.details["command"], answer.details["applied_step"]) for answer in answers] == [
@@ -372,8 +355,8 @@ def test_requests_to_save_evaluate_and_log(home: Home, output: Path) -> None:
 
 
 def test_evaluating_without_an_evaluation_set_is_refused(home: Home, output: Path) -> None:
-    ask = request_at(3, home, {"id": "a", "command": "evaluate"})
-    build(output, home.path, callbacks=(ask, Slow()), max_steps=40).train()
+    asking = ask_at(3, home.path, {"id": "a", "command": "evaluate"})
+    build(output, home.path, callbacks=(asking, Slow()), max_steps=40).train()
     journal = only_journal(home.path)
     assert journal.records[0].details["controls"] == ["stop", "save", "log"]
     (answer,) = journal.of("message")
@@ -382,7 +365,7 @@ def test_evaluating_without_an_evaluation_set_is_refused(home: Home, output: Pat
 
 
 def test_a_request_to_another_run_does_nothing(home: Home, output: Path) -> None:
-    request(home, "20200101-000000-00000000", {"id": "a", "command": "stop"})
+    ask(home.path, "20200101-000000-00000000", {"id": "a", "command": "stop"})
     build(output, home.path).train()
     assert read_journals(home.path)[-1].status == "completed"
 
@@ -424,36 +407,42 @@ def test_other_ranks_write_nothing(home: Home, output: Path) -> None:
     assert not list(home.journals.iterdir())
 
 
-def test_of_two_ranks_the_first_alone_writes_and_takes_no_requests(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.trainings", "two_ranks", str(tmp_path)],
-            cwd=Path(__file__).parent.parent,
-            env=os.environ
-            | {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-            | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    try:
-        said = [rank.communicate(timeout=120) for rank in ranks]
-    finally:
-        for rank in ranks:
-            rank.kill()
-    assert [out.splitlines()[-1:] for out, _ in said] == [["rank 0 of 2 at 40"], ["rank 1 of 2 at 40"]], said
-    journal = only_journal(tmp_path / "home")
-    assert journal.status == "completed"
-    assert journal.steps == [5, 10, 15, 20, 25, 30, 35, 40]
-    assert journal.header.settings["total_train_batch_size"] == 8
-    assert [record.step for record in journal.of("checkpoint")] == [20, 40]
-    assert journal.records[0].details["controls"] == []
-    assert journal.records[0].details["no_controls"] == "2 ranks: a request reaches rank zero alone"
+def test_a_request_to_two_ranks_is_obeyed_by_both_at_the_same_step(tmp_path: Path) -> None:
+    ranks = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tests.trainings"]
+    done = subprocess.run(
+        [sys.executable, *ranks, "two_ranks", str(tmp_path)],
+        cwd=Path(__file__).parent.parent,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    said = sorted(line for line in done.stdout.splitlines() if line.startswith("rank "))
+    assert len(said) == 2, done.stderr
+    assert said[0].replace("rank 0 ", "rank 1 ") == said[1]
+
+    first, again = read_journals(tmp_path / "home")
+    assert first.records[0].details["no_controls"] == "before_first_log"
+    offered, *answers = first.of("message")
+    assert (offered.step, offered.details) == (5, {"controls": ["stop", "save", "evaluate"]})
+    assert [answer.details["command"] for answer in answers] == ["a", "b", "c", "d"]
+    asked_at, stopped_at = answers[0].step, answers[3].step
+    assert asked_at is not None
+    assert asked_at % 5 == 0
+    assert "refused" in answers[2].details
+    assert [record.step for record in first.of("evaluation")] == [asked_at]
+    assert asked_at in [record.step for record in first.of("checkpoint")]
+    assert (first.status, first.end.step) == ("stopped", stopped_at)
+    assert first.end.message == f"Stopped by request at step {stopped_at:,}"
+    assert first.steps == list(range(5, int(stopped_at or 0) + 1, 5))
+    assert said[0] == f"rank 0 of 2: [{stopped_at}, 40, 20]"
+    assert first.settings["total_train_batch_size"] == 8
+    assert (again.status, again.of("message")[0].details) == ("completed", {"controls": ["stop", "save"]})
+
+    alone = only_journal(tmp_path / "other")
+    assert (alone.status, alone.steps[-1]) == ("completed", 40)
+    assert alone.of("message")[0].details == {"controls": [], "no_controls": "ranks_differ"}
 
 
 def test_a_trainer_with_our_callback_may_be_pickled(home: Home, output: Path) -> None:

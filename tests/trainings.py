@@ -5,6 +5,7 @@ Run as a script, `python trainings.py SCENE FOLDER`, it trains in a process of i
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -74,12 +75,52 @@ class At(TrainerCallback):
             self.act(args, state, control)
 
 
+def ask(home: Path, run_id: str, *lines: dict[str, Any] | str) -> None:
+    """Write requests to a run, as the page does."""
+    with (home / "journals" / f"{run_id}.commands.jsonl").open("a") as file:
+        for line in lines:
+            file.write((line if isinstance(line, str) else json.dumps(line)) + "\n")
+
+
+def ask_at(step: int, home: Path, *lines: dict[str, Any] | str) -> At:
+    """A person who asks the home's newest run for something at a step; the run looks again 300 ms later."""
+
+    def act(args: Any, state: Any, control: Any) -> None:
+        if state.is_world_process_zero:
+            newest = max(path.name for path in (home / "journals").glob("*.jsonl") if ".commands." not in path.name)
+            ask(home, newest.removesuffix(".jsonl"), *lines)
+
+    return At(step, act)
+
+
 def fail(args: Any, state: Any, control: Any) -> None:
     raise ValueError("the data has a hole")
 
 
 def say_where(args: Any, state: Any, control: Any) -> None:
     print("there", flush=True)
+
+
+def two_ranks(folder: Path) -> None:
+    """On each of two ranks: a training that is asked for a checkpoint, an evaluation and a stop, one of which only rank
+    zero has Stepline, and another in the folder of the first."""
+    options: dict[str, Any] = {"logging_steps": 5, "ddp_backend": "gloo"}
+    asked = [{"id": "a", "command": "save"}, {"id": "b", "command": "evaluate"}, {"id": "c", "command": "log"}]
+    ask = (ask_at(7, folder / "home", *asked), ask_at(60, folder / "home", {"id": "d", "command": "stop"}))
+    first = build(
+        folder / "out", folder / "home", callbacks=ask, max_steps=5000, eval_dataset=windows(4), save_strategy="steps",
+        save_steps=20, **options,
+    )  # fmt: skip
+    first.train()
+    rank = first.args.process_index
+    recorder = SteplineCallback(home=folder / "other") if rank == 0 else None
+    other = build(folder / "other out", folder / "other", recorder=recorder, **options)
+    other.train()
+    again = build(folder / "out", folder / "home", max_steps=20, **options)
+    again.train()
+    # In one write, for both ranks write into one pipe.
+    steps = [trainer.state.global_step for trainer in (first, other, again)]
+    print(f"rank {rank} of {first.args.world_size}: {steps}\n", end="", flush=True)
 
 
 def main(scene: str, folder: Path) -> None:
@@ -91,9 +132,7 @@ def main(scene: str, folder: Path) -> None:
         at_twelve = At(12, say_where)
         build(output, home, recorder=serving, callbacks=(at_twelve,), max_steps=10_000_000, logging_steps=1).train()
     elif scene == "two_ranks":
-        trainer = build(output, home, logging_steps=5, save_strategy="steps", save_steps=20, ddp_backend="gloo")
-        trainer.train()
-        print(f"rank {trainer.args.process_index} of {trainer.args.world_size} at {trainer.state.global_step}")
+        two_ranks(folder)
     else:
         raise SystemExit(f"no scene {scene}")
 

@@ -83,7 +83,8 @@ class JournalFile:
         return True
 
     def close(self) -> None:
-        """Close the file. What still waits is counted in `lost_lines`."""
+        """Close the file. What still waits is tried once more, and else counted in `lost_lines`."""
+        self._next_open = 0.0
         with suppress(OSError):
             self.flush()
         with suppress(OSError):

@@ -35,7 +35,7 @@ def obey(name: CommandName, control: Any) -> None:
 
 
 class TrainingRun:
-    """The run of a trainer that was built: pending until `begin`. `find_trainer` gives it where it is known, else None."""
+    """The run of a trainer that was built: pending until `begin`. `find_trainer` gives it, or None where not known."""
 
     def __init__(
         self, home: Home, task: TaskIdentity, args: Any, state: Any, model: Any, find_trainer: Callable[[], Any]
