@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import gc
+import itertools
 import json
 import os
 import pickle
@@ -10,6 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,6 +26,7 @@ pytest.importorskip("transformers", reason="needs torch and transformers: pip in
 import torch
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 
+import stepline
 from stepline import SteplineCallback
 from stepline.home import Home
 from stepline.recording.journal import Update
@@ -454,8 +459,125 @@ def test_a_trainer_with_our_callback_may_be_pickled(home: Home, output: Path) ->
     assert first.header.task_id == second.header.task_id
 
 
+def test_a_trainer_that_is_built_is_a_pending_run_until_it_trains(home: Home, output: Path) -> None:
+    trainer = build(output, home.path, max_steps=10, eval_dataset=windows(4))
+    pending = only_journal(home.path)
+    assert (pending.header.task_name, pending.header.settings["learning_rate"], pending.records) == ("out", 3e-3, [])
+    trainer.evaluate()
+    assert only_journal(home.path).records == []
+    trainer.args.learning_rate = 1e-3
+    trainer.train()
+    trained = only_journal(home.path)
+    assert (trained.header.run_id, trained.status) == (pending.header.run_id, "completed")
+    assert (trained.settings["learning_rate"], trained.total_steps) == (1e-3, 10)
+
+
+def test_a_trainer_that_never_trains_leaves_nothing(home: Home, output: Path) -> None:
+    trainer = build(output, home.path, eval_dataset=windows(4))
+    trainer.evaluate()
+    assert only_journal(home.path).records == []
+    del trainer
+    gc.collect()
+    assert list(home.journals.iterdir()) == []
+
+
+def test_a_training_that_fails_before_it_begins_says_so(home: Home, output: Path) -> None:
+    trainer = build(output, home.path, max_steps=10)
+    with pytest.raises(ValueError, match="checkpoint"):
+        trainer.train(resume_from_checkpoint=True)
+    failed = only_journal(home.path)
+    assert (failed.status, [record.kind for record in failed.records]) == ("failed", ["train_end"])
+    trainer.train()
+    assert read_journals(home.path)[1].status == "completed"
+
+
+def test_the_trials_of_a_search_are_runs_of_one_task(home: Home, output: Path) -> None:
+    optuna = pytest.importorskip("optuna", reason="optuna is missing: make setup")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+    class Second(optuna.pruners.BasePruner):  # type: ignore[name-defined,misc]
+        def prune(self, study: Any, trial: Any) -> bool:
+            return bool(trial.number == 1)
+
+    model = build(output, home.path, recorder=None).model
+    trainer = build(
+        output, home.path, max_steps=20, **EVALUATING, eval_dataset=windows(4), save_strategy="steps", save_steps=20,
+        model_init=lambda: copy.deepcopy(model),
+    )  # fmt: skip
+    trainer.hyperparameter_search(
+        lambda trial: {"learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2)},
+        n_trials=3,
+        backend="optuna",
+        sampler=optuna.samplers.RandomSampler(seed=1),
+        pruner=Second(),
+    )
+    trials = read_journals(home.path)
+    assert [trial.status for trial in trials] == ["completed", "stopped", "completed"]
+    assert trials[1].end.message == "The search gave this trial up at step 10 of 20"
+    assert len({trial.header.task_id for trial in trials}) == 1
+    rates = [trial.settings["learning_rate"] for trial in trials]
+    assert len(set(rates)) == 3
+    assert rates == [trial.settings["trial.learning_rate"] for trial in trials]
+    assert [trial.records[0].details["trial"] for trial in trials] == ["run-0", "run-1", "run-2"]
+    (saved,) = trials[2].of("checkpoint")
+    assert saved.details["path"] == str(output / "run-2" / "checkpoint-20")
+
+
+def test_a_checkpoint_that_is_made_on_sigterm_is_recorded(home: Home, output: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    terminate = At(12, lambda *_: signal.raise_signal(signal.SIGTERM))
+    # It waits for three seconds of its own, lest a kill comes into the middle of it.
+    trainer = build(output, home.path, callbacks=(terminate, Slow()), max_steps=1000, enable_jit_checkpoint=True)
+    for callback in trainer.callback_handler.callbacks:
+        if hasattr(callback, "jit_manager"):
+            callback.jit_manager.kill_wait = 0.1
+    trainer.train()
+    assert signal.getsignal(signal.SIGTERM) is before
+    journal = only_journal(home.path)
+    assert journal.status == "stopped"
+    (saved,) = journal.of("checkpoint")
+    assert saved.details["path"] == str(output / f"checkpoint-{saved.step}")
+    assert json.loads((output / f"checkpoint-{saved.step}" / "stepline.json").read_text())["step"] == saved.step
+
+
+class Endless(torch.utils.data.IterableDataset[dict[str, Any]]):
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return itertools.cycle(windows(4))
+
+
+def test_a_training_without_a_length(home: Home, output: Path) -> None:
+    trainer = build(output, home.path, max_steps=20)
+    trainer.train_dataset = Endless()
+    trainer.train()
+    journal = only_journal(home.path)
+    assert (journal.status, journal.steps, journal.total_steps) == ("completed", [10, 20], 20)
+
+
+def test_a_notebooks_cell_that_fails_ends_the_run_that_it_began(home: Home, output: Path) -> None:
+    interactive = pytest.importorskip("IPython.core.interactiveshell", reason="IPython is missing: make setup")
+    shell = interactive.InteractiveShell.instance(colors="nocolor")
+    try:
+        shell.user_ns.update(build=build, output=output, home=home.path, fails=At(25, fail), stepline=stepline)
+        cell = shell.run_cell
+        cell("trainer = build(output, home, callbacks=(fails,)); 1 / 0")
+        assert only_journal(home.path).records == []
+        cell("trainer.train()")
+        assert (only_journal(home.path).status, only_journal(home.path).end.step) == ("failed", 25)
+        cell("trainer.train(resume_from_checkpoint='nowhere')")
+        cell("run = stepline.record('loop', home=home).__enter__(); run.log({'loss': 1.0}, step=1)")
+        cell("mistyped")
+        cell("run.log({'loss': 0.5}, step=2)")
+        cell("other = stepline.record('other', home=home).__enter__(); raise KeyboardInterrupt")
+        cell("run.__exit__(None, None, None)")
+    finally:
+        interactive.InteractiveShell.clear_instance()
+    _, loop, other = read_journals(home.path)
+    assert (loop.status, loop.steps) == ("completed", [1, 2])
+    assert (other.status, other.end.message) == ("stopped", "Interrupted (Ctrl-C)")
+
+
 @pytest.mark.skipif(not find_spec("flask"), reason="serving the page needs the app: pip install stepline[app]")
-def test_an_uncaught_exception_and_kill_9_of_a_training_that_serves_its_page(tmp_path: Path) -> None:
+def test_ctrl_c_and_kill_9_of_a_training_that_serves_its_page(tmp_path: Path) -> None:
     def start(scene: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "tests.trainings", scene, str(tmp_path / scene)]
         return subprocess.Popen(
@@ -467,8 +589,11 @@ def test_an_uncaught_exception_and_kill_9_of_a_training_that_serves_its_page(tmp
             text=True,
         )
 
-    with start("uncaught") as uncaught, start("endless") as endless:
+    with start("endless") as interrupted, start("serving") as endless:
+        assert interrupted.stdout is not None
         assert endless.stdout is not None
+        assert any(line.startswith("there") for line in interrupted.stdout)
+        interrupted.send_signal(signal.SIGINT)
         addresses = []
         for line in endless.stdout:
             if line.startswith("Stepline is at "):
@@ -479,11 +604,12 @@ def test_an_uncaught_exception_and_kill_9_of_a_training_that_serves_its_page(tmp
         with urllib.request.urlopen(f"{address}api/health", timeout=60) as answer:
             assert answer.status == 200
         endless.kill()
-        _, errors = uncaught.communicate(timeout=120)
-    assert "ValueError: the data has a hole" in errors
+        _, errors = interrupted.communicate(timeout=120)
+    assert "KeyboardInterrupt" in errors
     assert "Stepline" not in errors
-    failed = only_journal(tmp_path / "uncaught" / "home")
-    assert (failed.status, failed.end.message, failed.steps) == ("failed", "ValueError: the data has a hole", [10, 20])
-    killed = only_journal(tmp_path / "endless" / "home")
+    stopped = only_journal(tmp_path / "endless" / "home")
+    assert (stopped.status, stopped.end.message) == ("stopped", "Interrupted (Ctrl-C)")
+    assert stopped.steps == list(range(1, len(stopped.steps) + 1))
+    killed = only_journal(tmp_path / "serving" / "home")
     assert killed.steps[:11] == list(range(1, 12))
     assert not killed.of("train_end")

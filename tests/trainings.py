@@ -32,11 +32,12 @@ def windows(count: int) -> list[dict[str, list[int]]]:
 
 def build(output: Path, home: Path, *, callbacks: tuple[Any, ...] = (), **options: Any) -> Trainer:
     """A Trainer with our callback. `options` are the arguments' and, of the Trainer's own, `eval_dataset`,
-    `recorder` (a SteplineCallback to use; None for none) and `trainer_class`."""
+    `recorder` (a SteplineCallback to use; None for none), `trainer_class` and `model_init`."""
     set_seed(1)
     evaluation = options.pop("eval_dataset", None)
     recorder = options.pop("recorder", ...)
     trainer_class = options.pop("trainer_class", Trainer)
+    model_init = options.pop("model_init", None)
     ours = [SteplineCallback(home=home)] if recorder is ... else [recorder] if recorder is not None else []
     arguments: dict[str, Any] = {
         "output_dir": str(output),
@@ -55,7 +56,8 @@ def build(output: Path, home: Path, *, callbacks: tuple[Any, ...] = (), **option
         GPT2Config(vocab_size=256, n_positions=WINDOW, n_embd=32, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0)
     )
     return trainer_class(
-        model=model,
+        model=None if model_init else model,
+        model_init=model_init,
         args=TrainingArguments(**arguments),
         train_dataset=windows(100),
         eval_dataset=evaluation,
@@ -113,6 +115,8 @@ def two_ranks(folder: Path) -> None:
     )  # fmt: skip
     first.train()
     rank = first.args.process_index
+    # Never trained: it is taken back when the process ends.
+    unused = build(folder / "unused", folder / "home", **options)
     recorder = SteplineCallback(home=folder / "other") if rank == 0 else None
     other = build(folder / "other out", folder / "other", recorder=recorder, **options)
     other.train()
@@ -121,16 +125,16 @@ def two_ranks(folder: Path) -> None:
     # In one write, for both ranks write into one pipe.
     steps = [trainer.state.global_step for trainer in (first, other, again)]
     print(f"rank {rank} of {first.args.world_size}: {steps}\n", end="", flush=True)
+    assert unused.state.global_step == 0
 
 
 def main(scene: str, folder: Path) -> None:
     output, home = folder / "out", folder / "home"
-    if scene == "uncaught":
-        build(output, home, callbacks=(At(25, fail),)).train()
-    elif scene == "endless":
-        serving = SteplineCallback(home=home, serve=True)
-        at_twelve = At(12, say_where)
-        build(output, home, recorder=serving, callbacks=(at_twelve,), max_steps=10_000_000, logging_steps=1).train()
+    if scene in ("endless", "serving"):
+        # With data-loader workers, which are forked from the process that serves the page.
+        recorder = SteplineCallback(home=home, serve=scene == "serving")
+        options = {"max_steps": 10_000_000, "logging_steps": 1, "dataloader_num_workers": 2}
+        build(output, home, recorder=recorder, callbacks=(At(12, say_where),), **options).train()
     elif scene == "two_ranks":
         two_ranks(folder)
     else:

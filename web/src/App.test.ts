@@ -44,6 +44,7 @@ const detail: TaskDetail = {
       changes: [],
       unresponsive: false,
       controls: ['stop', 'save'],
+      no_controls: null,
     },
   ],
   metrics: [

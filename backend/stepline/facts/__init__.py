@@ -141,7 +141,9 @@ def _value(value: float | str) -> Number | str:
     return value if isinstance(value, str) else number(value)
 
 
-def _run(run: RunRow, before: RunRow | None, findings: Sequence[Finding], controls: list[str]) -> Run:
+def _run(
+    run: RunRow, before: RunRow | None, findings: Sequence[Finding], controls: tuple[list[str], str | None]
+) -> Run:
     return {
         "id": run.id,
         "number": run.number,
@@ -157,7 +159,8 @@ def _run(run: RunRow, before: RunRow | None, findings: Sequence[Finding], contro
         "message": run.message,
         "changes": setting_changes(before.settings, run.settings) if before is not None else [],
         "unresponsive": any(finding["rule"] == "stall" and finding["run"] == run.number for finding in findings),
-        "controls": controls,
+        "controls": controls[0],
+        "no_controls": controls[1],
     }
 
 
@@ -209,15 +212,24 @@ def _progress(line: Task) -> float | None:
     return min(1.0, max(0.0, step / total))
 
 
-def _controls(store: Store, run: RunRow, journals: Path | None) -> list[str]:
-    """What a run takes now: what its `train_start` offers, while it lives on this machine beside its journal."""
-    if journals is None or run.status not in ("pending", "running") or run.first_sequence is None:
-        return []
-    if run.process.host != socket.gethostname() or not (journals / f"{run.id}.jsonl").exists():
-        return []
-    begun = store.records(run.task_id, run.first_sequence, run.first_sequence + BEGINNING, kinds=["train_start"])
+def _controls(store: Store, run: RunRow, journals: Path | None) -> tuple[list[str], str | None]:
+    """What a run takes now, while it lives on this machine beside its journal; where it takes nothing, why not.
+
+    Its `train_start` offers that, or a message after it: whether all ranks listen is known after the first log.
+    """
+    if run.status not in ("pending", "running"):
+        return [], None
+    if journals is None or run.process.host != socket.gethostname() or not (journals / f"{run.id}.jsonl").exists():
+        return [], "elsewhere"
+    if run.first_sequence is None:
+        return [], "before_training"
+    offered: list[str] = []
+    why_not: str | None = "not_offered"
+    first = run.first_sequence
+    begun = store.records(run.task_id, first, first + BEGINNING, kinds=["train_start", "message"])
     for entry in begun:
-        offered = entry.details.get("controls")
-        if entry.run_id == run.id and isinstance(offered, list):
-            return [command for command in COMMANDS if command in offered]
-    return []
+        told = entry.details.get("controls")
+        if entry.run_id == run.id and isinstance(told, list):
+            offered = [command for command in COMMANDS if command in told]
+            why_not = None if offered else str(entry.details.get("no_controls", "not_offered"))
+    return offered, why_not

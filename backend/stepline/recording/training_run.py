@@ -80,9 +80,11 @@ class TrainingRun:
             details["controls"] = self._controls = trainer_facts.controls(args, find_trainer())
         else:
             details |= {"controls": [], "no_controls": ranks.why_not}
+        if (waited_secs := self._begun_at - self.recorder.header.time) >= 1:
+            details["waited_secs"] = waited_secs
         rows = []
         if state.is_hyper_param_search:
-            details["trial"] = state.trial_name
+            details["trial"] = state.trial_name or trainer_facts.output_folder(args, self._find_trainer()).name
         if state.global_step > 0:
             self.recorder.phase = "fast_forward"
             details["resumed_from_step"] = state.global_step

@@ -94,8 +94,8 @@ def run_changes(run: dict[str, Any], news: RunNews) -> dict[str, Any]:
     for _, record in news.marks:
         if record.kind == "train_start":
             changes.update(_RUNNING)
-            if run["heartbeat_phase"] == "pending" or "pending" in beats:
-                # The wait before it is no part of the run.
+            if "waited_secs" in record.details:
+                # It was pending until now, which is no part of the run.
                 changes["started"] = record.time
         elif record.kind == "train_end":
             told = record.details.get("status")

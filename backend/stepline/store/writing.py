@@ -35,7 +35,6 @@ from stepline.store.rows import LIVE, Entry, RecordLike
 
 _RUN_COLUMNS = (
     "id", "task_id", "status", "inferred", "settings", "records", "first_sequence", "first_step", "position", "damaged",
-    "heartbeat_phase",
 )  # fmt: skip
 _SHOWN_COLUMNS = (
     "status", "started", "ended", "updated", "heartbeat_time", "records", "last_step", "heartbeat_step", "total_steps",

@@ -91,6 +91,7 @@ export const en = {
     stop: 'Stop',
     save: 'Save now',
     evaluate: 'Evaluate now',
+    log: 'Log now',
     stopTitle: 'Stop “{name}”?',
     stopText:
       'The training ends after the step it is in. Everything logged so far stays. Save first if you want to go on from here later.',
@@ -98,6 +99,17 @@ export const en = {
     saveAndStop: 'Save, then stop',
     sent: 'Sent. The training answers at its next step.',
     sentStop: 'Stop sent. The training ends after its current step.',
+    off: {
+      elsewhere: 'It runs elsewhere, or its journal was brought here: it can be stopped only where it was started.',
+      before_training: 'It has not begun to train yet.',
+      not_offered:
+        'This training takes no requests. A loop of your own takes a stop once it asks run.should_stop at each step.',
+      before_first_log: 'It trains on several ranks. Whether all of them take requests is known after the first log.',
+      ranks_differ:
+        'It trains on several ranks, and not all of them have Stepline: a stop on some alone would hang the others.',
+      ranks_unknown: 'It trains on several devices in a way that lets Stepline reach only one of them safely.',
+      never_logs: 'It trains on several ranks and never logs, which is when they would hear of a request.',
+    },
     failed: 'The command did not arrive',
   },
   controls: {
