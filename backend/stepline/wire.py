@@ -202,6 +202,12 @@ class Trouble(TypedDict):
 ServerMessage = Hello | TasksChanged | Facts | Behind | Trouble
 
 
+class WatchedFolder(TypedDict):
+    path: str
+    problem: str | None
+    """Why it cannot be looked at."""
+
+
 class About(TypedDict):
     version: str
     home: str
@@ -212,6 +218,8 @@ class About(TypedDict):
     """False: another Stepline on this home takes the journals in, and this one reads beside it."""
     notes: list[str]
     """What a person should know of: damaged or refused journals."""
+    watched: list[WatchedFolder]
+    """The folders of the setting `watch_folders`."""
 
 
 class TaskEdit(TypedDict, total=False):
@@ -222,10 +230,12 @@ class TaskEdit(TypedDict, total=False):
     notes: str
 
 
-class TakeIn(TypedDict):
+class TakeIn(TypedDict, total=False):
     """Asks to take in what lies in the home, and the histories at these paths besides: files, folders, journals."""
 
     paths: list[str]
+    growing: bool
+    """The files are followed: the last run of each goes on."""
 
 
 class LeftOut(TypedDict):
