@@ -102,7 +102,15 @@ class Server {
       settings: async () => ({ ...this.saved }),
       saveSettings: async (changed) => void Object.assign(this.saved, changed),
       takeIn: async () => ({ tasks: [], imported: [] }),
-      about: async () => ({ version: '1', home: '', database: '', database_moved: false, writer: true, notes: [] }),
+      about: async () => ({
+        version: '1',
+        home: '',
+        database: '',
+        database_moved: false,
+        writer: true,
+        notes: [],
+        watched: [],
+      }),
     }
   }
 
