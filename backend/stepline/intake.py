@@ -38,6 +38,7 @@ def take_in_all(
         journal=lambda path: _take_journal(ingest, store, path),
         growing=growing,
     )
+    _bring_back(store, found)
     return [as_wire(each) for each in found]
 
 
@@ -49,6 +50,7 @@ def take_in_uploaded(ingest: Ingest, store: Store, folder: Path) -> list[Importe
         journal=lambda path: _take_journal(ingest, store, path),
         uploaded=folder,
     )
+    _bring_back(store, found)
     return [as_wire(each) for each in found]
 
 
@@ -72,6 +74,14 @@ def end_abandoned(store: Store) -> None:
     for run in store.live_runs():
         if "imported.format" in run.settings:
             store.end_run(run.id, "stopped", "Its file was not followed to its end", run.updated or run.started)
+
+
+def _bring_back(store: Store, found: Sequence[ImportResult]) -> None:
+    """What somebody brings here does not stay in the trash, also where it was known already."""
+    trashed = {row.id for row in store.trash()}
+    asked = [each.task_id for each in found if each.task_id is not None and each.task_id in trashed]
+    if asked:
+        store.restore(asked)
 
 
 def as_wire(result: ImportResult) -> Imported:

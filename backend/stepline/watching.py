@@ -28,8 +28,8 @@ from stepline.store import Store
 
 log = logging.getLogger(__name__)
 
-SETTING = "watch_folders"
-SEEN_SETTING = "watch_seen"
+SETTING = "watchFolders"
+SEEN_SETTING = "watchSeen"
 LEAST_PAUSE_SECS = 1.0
 LOOKING_PART = 0.01
 TAKING_PART = 0.1

@@ -99,6 +99,13 @@ class Finding(TypedDict):
     """Values that the page's sentence for this rule is filled with."""
 
 
+class SystemSeries(TypedDict):
+    """A GPU or system figure (stepline.samplers has the names and units). Its points are placed by time."""
+
+    name: str
+    last: Number
+
+
 class LogRow(TypedDict):
     sequence: int
     run: int
@@ -119,6 +126,8 @@ class TaskDetail(TypedDict):
     runs: list[Run]
     metrics: list[Metric]
     """Derived ones included ("perplexity" where there is "loss")."""
+    system: list[SystemSeries]
+    """Empty where no run was sampled: it ran elsewhere, or was imported."""
     checkpoints: list[Checkpoint]
     findings: list[Finding]
     progress: float | None
@@ -126,6 +135,8 @@ class TaskDetail(TypedDict):
     remaining_secs: tuple[float, float] | None
     """Time remaining as a range; None where it cannot be said."""
     logging_steps: int | None
+    mean_speed: Number | None
+    """Mean of all samples per second that were logged; None while the task trains."""
     cursor: int
     """Sequence of the next record: what this answer does not hold yet begins here."""
 
@@ -219,7 +230,7 @@ class About(TypedDict):
     notes: list[str]
     """What a person should know of: damaged or refused journals."""
     watched: list[WatchedFolder]
-    """The folders of the setting `watch_folders`."""
+    """The folders of the setting `watchFolders`."""
 
 
 class TaskEdit(TypedDict, total=False):
@@ -228,6 +239,49 @@ class TaskEdit(TypedDict, total=False):
     name: str
     tags: list[str]
     notes: str
+
+
+class TrashedTask(TypedDict):
+    task: Task
+    since: float
+    bytes: int
+    """With its journals."""
+
+
+class Trash(TypedDict):
+    tasks: list[TrashedTask]
+    """The one that came last first."""
+    kept_days: int
+    """After so many days a task is removed; 0: it stays until somebody empties the trash."""
+
+
+class ChosenTasks(TypedDict):
+    """Ids of tasks that a person chose."""
+
+    tasks: list[str]
+
+
+class DemoBegun(TypedDict):
+    kind: Literal["training", "recorded"]
+    """`recorded`: no transformers here, so a training that was recorded elsewhere is played."""
+
+
+class ReturnKey(TypedDict):
+    """What a page keeps to come back by itself after a restart on the same home; hexadecimal."""
+
+    key: str
+    port: int
+
+
+class Challenge(TypedDict):
+    nonce: str
+
+
+class ReturnProof(TypedDict):
+    """The server's proof for the page's nonce, with a nonce of its own; then the page's proof for that one."""
+
+    nonce: str
+    proof: str
 
 
 class TakeIn(TypedDict, total=False):

@@ -51,10 +51,12 @@ const detail: TaskDetail = {
     { name: 'grad_norm', kind: 'number', count: 2, last: 0.309, step: 1240 },
     { name: 'samples_per_second', kind: 'number', count: 2, last: 412.2, step: 1240 },
   ],
+  system: [],
   checkpoints: [],
   findings: [],
   progress: 0.124,
   remaining_secs: [2460, 2760],
+  mean_speed: null,
   logging_steps: 10,
   cursor: 3,
 }
@@ -309,6 +311,6 @@ describe('the page', () => {
     MadeSocket.newest!.onmessage!(new MessageEvent('message', { data: JSON.stringify(message) }))
     await settle()
     expect(seen('empty-home')).toContain('SteplineCallback()')
-    expect(seen('empty-home')).toContain('stepline demo')
+    expect(seen('empty-home')).toContain('Run the demo')
   })
 })

@@ -101,6 +101,12 @@ export interface Finding {
   evidence: Record<string, Number | string>
 }
 
+/** A GPU or system figure (stepline.samplers has the names and units). Its points are placed by time. */
+export interface SystemSeries {
+  name: string
+  last: Number
+}
+
 export interface LogRow {
   sequence: number
   run: number
@@ -121,6 +127,8 @@ export interface TaskDetail {
   runs: Run[]
   /** Derived ones included ("perplexity" where there is "loss"). */
   metrics: Metric[]
+  /** Empty where no run was sampled: it ran elsewhere, or was imported. */
+  system: SystemSeries[]
   checkpoints: Checkpoint[]
   findings: Finding[]
   /** Part of the total steps that is done, 0 to 1. */
@@ -128,6 +136,8 @@ export interface TaskDetail {
   /** Time remaining as a range; None where it cannot be said. */
   remaining_secs: [number, number] | null
   logging_steps: number | null
+  /** Mean of all samples per second that were logged; None while the task trains. */
+  mean_speed: Number | null
   /** Sequence of the next record: what this answer does not hold yet begins here. */
   cursor: number
 }
@@ -215,7 +225,7 @@ export interface About {
   writer: boolean
   /** What a person should know of: damaged or refused journals. */
   notes: string[]
-  /** The folders of the setting `watch_folders`. */
+  /** The folders of the setting `watchFolders`. */
   watched: WatchedFolder[]
 }
 
@@ -224,6 +234,46 @@ export interface TaskEdit {
   name?: string
   tags?: string[]
   notes?: string
+}
+
+export interface TrashedTask {
+  task: Task
+  since: number
+  /** With its journals. */
+  bytes: number
+}
+
+export interface Trash {
+  /** The one that came last first. */
+  tasks: TrashedTask[]
+  /** After so many days a task is removed; 0: it stays until somebody empties the trash. */
+  kept_days: number
+}
+
+/** Ids of tasks that a person chose. */
+export interface ChosenTasks {
+  tasks: string[]
+}
+
+export interface DemoBegun {
+  /** `recorded`: no transformers here, so a training that was recorded elsewhere is played. */
+  kind: 'training' | 'recorded'
+}
+
+/** What a page keeps to come back by itself after a restart on the same home; hexadecimal. */
+export interface ReturnKey {
+  key: string
+  port: number
+}
+
+export interface Challenge {
+  nonce: string
+}
+
+/** The server's proof for the page's nonce, with a nonce of its own; then the page's proof for that one. */
+export interface ReturnProof {
+  nonce: string
+  proof: string
 }
 
 /** Asks to take in what lies in the home, and the histories at these paths besides: files, folders, journals. */

@@ -5,7 +5,10 @@
 - Live journals are looked at every 50 ms, by one `stat` each. Ended ones are not: the folder is listed when it changed,
   and now and then, the less often the longer a listing takes (a thousandth of the time at most).
 - Within a task, what waits is taken in run by run in the order of their starts; what grows live interleaves.
+- The journals of tasks in the trash are listed too: one that grows brings its task back. Runs of removed tasks are not
+  taken in again, unless somebody imports them.
 - A damaged line is left out, counted and told; an unended last line is waited for while the run lives.
+- An ended run's journal is removed by the thread once the store gives it back (stepline.ingest.removal).
 
 Only the holder of the home's writer lock may have one. All methods may be called from any thread.
 """
@@ -14,9 +17,12 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from stepline import kernels
@@ -26,6 +32,7 @@ from stepline.ingest.backlog import BACKLOG_BYTES, Backlog, decode_backlog
 from stepline.ingest.decoding import Decoded, decode_lines
 from stepline.ingest.journals import JournalFile, journal_names, open_journal, read_from, size_of
 from stepline.ingest.liveness import death
+from stepline.ingest.removal import Removal
 from stepline.recording.journal import Process
 from stepline.store import RunRow, Store
 
@@ -63,6 +70,7 @@ class Ingest:
         self._watched: dict[Path, JournalFile] = {}
         self._settled: dict[str, int] = {}
         self._here = Process.current()
+        self._removal = Removal(store, home.journals, self._tell)
         self._listed_at: int | None = None
         self._listings_due = 0
         self._next_listing = 0.0
@@ -116,6 +124,7 @@ class Ingest:
             )
         with self._lock:
             self._watched[path] = journal
+            self._store.welcome_run(journal.header.run_id)
         more = True
         while more:
             with self._lock:
@@ -125,6 +134,26 @@ class Ingest:
             assert run is not None, "it was begun by the round above"
             self._end_if_dead(run)
             return run.task_id
+
+    # The trash
+
+    @contextmanager
+    def let_go(self, task_ids: Collection[str]) -> Iterator[None]:
+        """Take in what these tasks' journals still hold, then look at none of them, and take nothing in, while the
+        block moves them. Raises StoreError."""
+        with self._lock:
+            self._list()
+            mine = [each for each in self._watched.values() if each.header.task_id in task_ids]
+            while self._take_in_round(mine):
+                pass
+            for journal in mine:
+                self._watched.pop(journal.path, None)
+            try:
+                yield
+            finally:
+                self._settled.clear()
+                self._positions = None
+                self._next_listing = 0.0
 
     # The thread
 
@@ -157,6 +186,10 @@ class Ingest:
                 self._next_liveness = now + LIVENESS_SECS
                 self._look_for_dead()
                 self._let_go_of_quiet(now)
+            if not more:
+                for gone in self._removal.work():
+                    # Copied back, it is looked at again.
+                    self._settled.pop(gone.name, None)
             return more
 
     def _folder_changed(self) -> bool:
@@ -177,7 +210,8 @@ class Ingest:
         begun = time.monotonic()
         if self._positions is None:
             self._positions = {run: position for run, (position, _) in self._store.positions().items()}
-        for entry in journal_names(self._home.journals):
+            self._positions |= dict.fromkeys(self._store.removed_runs(), sys.maxsize)
+        for entry in chain(journal_names(self._home.journals), journal_names(self._home.trash)):
             path = Path(entry.path)
             if path in self._watched:
                 continue
@@ -190,6 +224,7 @@ class Ingest:
                 continue
             if size <= self._positions.get(entry.name.removesuffix(".jsonl"), -1):
                 self._settled[entry.name] = size
+                self._removal.consider(path)
                 continue
             self._open(path, size)
         took = time.monotonic() - begun
@@ -209,6 +244,7 @@ class Ingest:
         assert self._positions is not None, "read by _list before it opens one"
         if size <= self._positions.get(journal.header.run_id, -1):
             self._settled[path.name] = size
+            self._removal.consider(path)
         else:
             self._watched[path] = journal
 
@@ -218,7 +254,7 @@ class Ingest:
         busy: set[str] = set()
         changed: set[str] = set()
         ends = time.monotonic() + ROUND_SECS
-        for journal in sorted(journals, key=lambda each: (each.size < 0, each.header.run_id, str(each.path))):
+        for journal in sorted(journals, key=_order):
             task_id = journal.header.task_id
             if journal.size < 0 and time.monotonic() > ends:
                 more = True
@@ -320,8 +356,9 @@ class Ingest:
 
     def _settle(self, journal: JournalFile) -> None:
         self._watched.pop(journal.path, None)
-        if journal.path.parent == self._home.journals:
+        if journal.path.parent in (self._home.journals, self._home.trash):
             self._settled[journal.path.name] = journal.size
+            self._removal.consider(journal.path)
 
     def _tell_damage(self, run_id: str) -> None:
         run = self._store.run(run_id)
@@ -333,3 +370,8 @@ class Ingest:
         if self._notes.get(about) != note:
             log.warning("%s", note)
         self._notes[about] = note
+
+
+def _order(journal: JournalFile) -> tuple[bool, float, str, str]:
+    """What grows live first; what waits by when its run began: run ids tell that in whole seconds."""
+    return (journal.size < 0, journal.header.time, journal.header.run_id, str(journal.path))

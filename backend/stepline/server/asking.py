@@ -1,15 +1,20 @@
-"""Words of a request, read and checked; a UsageError says which one is wrong."""
+"""Words of a request, read and checked; a UsageError says which one is wrong. And an answer in JSON."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeVar
 
 import msgspec
-from flask import Request
+from flask import Request, Response
 
 from stepline.errors import UsageError
 
 Shape = TypeVar("Shape")
+
+
+def json_answer(value: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, mimetype="application/json")
 
 
 def whole_number(request: Request, name: str, otherwise: int | None = None, *, least: int = 0) -> int | None:
@@ -24,6 +29,19 @@ def whole_number(request: Request, name: str, otherwise: int | None = None, *, l
     if not least <= number <= 2**53:
         raise UsageError(f"`{name}` cannot be {text!r}", action=f"Give a whole number of {least} or more")
     return number
+
+
+def number(request: Request, name: str) -> float | None:
+    text = request.args.get(name)
+    if text is None or text == "":
+        return None
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise UsageError(f"`{name}` cannot be {text!r}", action="Give a number")
+    return found
 
 
 def flag(request: Request, name: str) -> bool:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import quote
 
-import msgspec
 from flask import Flask, Response, request
 
 from stepline import __version__, exporters, facts, history
@@ -19,6 +18,7 @@ from stepline.errors import Unavailable, UsageError
 from stepline.history import Smoothing
 from stepline.recording.commands import commands_path
 from stepline.server import asking, uploads
+from stepline.server.asking import json_answer
 from stepline.server.door import Door
 from stepline.watching import problem_of, watched_folders
 from stepline.wire import (
@@ -39,10 +39,6 @@ LOG_ROWS = 200
 MOST_LOG_ROWS = 5000
 MOST_POINTS = 4000
 MOST_SERIES = 200
-
-
-def json_answer(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, mimetype="application/json")
 
 
 def register(app: Flask, door: Door) -> None:
@@ -87,21 +83,27 @@ def register(app: Flask, door: Door) -> None:
 
     @app.get("/api/tasks/<task_id>/frame")
     def frame(task_id: str) -> Response:
-        names = request.args.getlist("series")
-        if not 1 <= len(names) <= MOST_SERIES:
-            raise UsageError(
-                "The frame's series are not said", action=f"Give `series` once for each, at most {MOST_SERIES}"
-            )
-        points = asking.whole_number(request, "points", MOST_POINTS, least=1) or MOST_POINTS
         found = history.frame(
             door.store,
             task_id,
-            names,
+            _names(),
             first=asking.whole_number(request, "first"),
             last=asking.whole_number(request, "last"),
-            points=min(points, MOST_POINTS),
+            points=_points(),
             axis=request.args.get("axis", "sequence"),
             smoothing=_smoothing(),
+        )
+        return Response(found, mimetype="application/octet-stream")
+
+    @app.get("/api/tasks/<task_id>/system")
+    def system(task_id: str) -> Response:
+        found = history.sampled_frame(
+            door.store,
+            task_id,
+            _names(),
+            first=asking.number(request, "first"),
+            last=asking.number(request, "last"),
+            points=_points(),
         )
         return Response(found, mimetype="application/octet-stream")
 
@@ -174,6 +176,10 @@ def register(app: Flask, door: Door) -> None:
         with uploads.received(request, door.home) as folder:
             return json_answer(_taken(door.take_in_uploaded(folder)))
 
+    @app.post("/api/demo")
+    def demo() -> Response:
+        return json_answer(door.demo(), 202)
+
     @app.post("/api/focus")
     def focus() -> Response:
         door.focus()
@@ -188,6 +194,19 @@ def _taken(imported: list[Imported]) -> TakenIn:
 def _file_name(task: str) -> str:
     """A task's name as a file can bear it on every system."""
     return re.sub(r'[\x00-\x1f<>:"/\\|?*]+', "-", task).strip(" .-")[:80] or "task"
+
+
+def _names() -> list[str]:
+    names = request.args.getlist("series")
+    if not 1 <= len(names) <= MOST_SERIES:
+        raise UsageError(
+            "The frame's series are not said", action=f"Give `series` once for each, at most {MOST_SERIES}"
+        )
+    return names
+
+
+def _points() -> int:
+    return min(asking.whole_number(request, "points", MOST_POINTS, least=1) or MOST_POINTS, MOST_POINTS)
 
 
 def _smoothing() -> Smoothing:

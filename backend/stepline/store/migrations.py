@@ -95,7 +95,32 @@ def _blocks(database: sqlite.Database) -> None:
         database.execute_sql(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (_first, _sources, _blocks)
+_TRASH = (
+    "ALTER TABLE tasks ADD COLUMN trashed REAL",
+    """CREATE TABLE removed_runs (
+        uid TEXT NOT NULL PRIMARY KEY, task_id TEXT NOT NULL, removed REAL NOT NULL) WITHOUT ROWID""",
+    # Counts the tasks that were removed: who remembers rows reads them anew when it grows.
+    "INSERT INTO changes (id, count) VALUES (2, 0)",
+)
+
+
+def _trash(database: sqlite.Database) -> None:
+    """Tasks that lie in the trash, and the runs of those that were removed from it."""
+    for statement in _TRASH:
+        database.execute_sql(statement)
+
+
+def _samples(database: sqlite.Database) -> None:
+    """GPU and system figures."""
+    database.execute_sql(
+        """CREATE TABLE samples (
+        id INTEGER NOT NULL PRIMARY KEY, run_id INTEGER NOT NULL, metric_set_id INTEGER NOT NULL, first REAL NOT NULL,
+        last REAL NOT NULL, count INTEGER NOT NULL, data BLOB NOT NULL)"""
+    )
+    database.execute_sql("CREATE INDEX samples_place ON samples (run_id, metric_set_id, first, count)")
+
+
+MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (_first, _sources, _blocks, _trash, _samples)
 VERSION = len(MIGRATIONS)
 
 

@@ -69,6 +69,7 @@ class TaskModel(_Table):
     changed = IntegerField(index=True)
     packed = IntegerField()
     generation = IntegerField()
+    trashed = FloatField(null=True)
 
     class Meta:
         table_name = "tasks"
@@ -212,6 +213,19 @@ class CheckpointModel(_Table):
         primary_key = CompositeKey("task_id", "sequence")
 
 
+class SampleModel(_Table):
+    id = AutoField()
+    run_id = IntegerField()
+    metric_set_id = IntegerField()
+    first = FloatField()
+    last = FloatField()
+    count = IntegerField()
+    data = BlobField()
+
+    class Meta:
+        table_name = "samples"
+
+
 class SettingModel(_Table):
     name = TextField(primary_key=True)
     value = JSONText()
@@ -232,6 +246,15 @@ class SourceModel(_Table):
         table_name = "sources"
 
 
+class RemovedRunModel(_Table):
+    uid = TextField(primary_key=True)
+    task_id = TextField()
+    removed = FloatField()
+
+    class Meta:
+        table_name = "removed_runs"
+
+
 class ChangeModel(_Table):
     id = AutoField()
     count = IntegerField()
@@ -250,7 +273,9 @@ MODELS: tuple[type[Model], ...] = (
     LevelsModel,
     SeriesModel,
     CheckpointModel,
+    SampleModel,
     SettingModel,
     SourceModel,
+    RemovedRunModel,
     ChangeModel,
 )

@@ -15,12 +15,22 @@ from typing import Any
 
 from stepline.errors import DatabaseNewer, StoreError, TaskAmbiguous, TaskNotFound
 from stepline.recording.journal import Header
-from stepline.store import entries, level_reading, migrations, reading, sqlite, statements, writing
+from stepline.store import entries, level_reading, migrations, reading, samples, sqlite, statements, trash, writing
+from stepline.store.checking import RunCheck
 from stepline.store.levels import Levels
-from stepline.store.models import ChangeModel, CheckpointModel, RunModel, SeriesModel, SettingModel, TaskModel
+from stepline.store.models import (
+    ChangeModel,
+    CheckpointModel,
+    RemovedRunModel,
+    RunModel,
+    SeriesModel,
+    SettingModel,
+    TaskModel,
+)
 from stepline.store.naming import Named, display_names
 from stepline.store.record_columns import RecordColumns
 from stepline.store.rows import LIVE, CheckpointRow, Columns, Entry, LogEntry, MetricRow, RunRow, TaskRow
+from stepline.store.samples import Samples
 from stepline.store.sources import SourceRow, Together
 from stepline.store.sources import find as find_sources
 from stepline.store.wanted import Wanted
@@ -39,6 +49,7 @@ class Store:
         self._names = reading.MetricNames(database)
         self._tasks_lock = threading.Lock()
         self._tasks_version = -1
+        self._removals = -1
         self._tasks: dict[str, tuple[int, TaskRow, Named]] = {}
         self._task_ids: dict[str, int] = {}
 
@@ -109,6 +120,11 @@ class Store:
         with self._writing:
             return writing.end_run(self._database, run_id, status, message, time)
 
+    def add_sample(self, run_id: str, time: float, values: dict[str, float]) -> None:
+        """Keep GPU and system figures of a run at a time, in Unix seconds; each call is later than the one before."""
+        with self._writing:
+            writing.add_sample(self._database, self._sets, run_id, time, values)
+
     def rename_task(self, task_id: str, name: str | None) -> None:
         """Set the label that is shown; None or "" goes back to the task's own name. Raises TaskNotFound."""
         self.set_task(task_id, label=name or None)
@@ -121,6 +137,30 @@ class Store:
         with self._writing:
             if not writing.change_task(self._database, task_id, {k: v for k, v in given.items() if v is not _UNSET}):
                 raise _not_found(task_id)
+
+    def put_in_trash(self, task_ids: Sequence[str], time: float) -> None:
+        """Raises TaskNotFound, and TaskIsLive where one still trains; then none is put there."""
+        with self._writing, sqlite.writing(self._database):
+            trash.put(self._database, task_ids, time, writing.count_change(self._database))
+
+    def restore(self, task_ids: Sequence[str]) -> None:
+        """Take tasks out of the trash. Raises TaskNotFound."""
+        with self._writing, sqlite.writing(self._database):
+            trash.restore(self._database, task_ids, writing.count_change(self._database))
+
+    def remove(self, task_ids: Sequence[str], time: float) -> list[str]:
+        """Take away tasks that lie in the trash, with all their records; the ids of their runs, which are kept."""
+        with self._writing, sqlite.writing(self._database):
+            writing.count_change(self._database)
+            gone = trash.remove(self._database, task_ids, time)
+        # The numbers of their rows may be given again.
+        self._all_tasks()
+        return gone
+
+    def welcome_run(self, run_id: str) -> None:
+        """Let a run come again whose task was removed: somebody asked for it."""
+        with self._writing, sqlite.writing(self._database):
+            RemovedRunModel.delete().where(RemovedRunModel.uid == run_id).execute(self._database)
 
     def set_setting(self, name: str, value: Any) -> None:
         """Keep a JSON value under a name; None removes it."""
@@ -139,7 +179,17 @@ class Store:
                 yield Together(self._database, sets)
             self._sets = sets
 
+    def settle(self, task_id: str) -> None:
+        """Pack all of a task's records into blocks, and see that they are on the disk. Raises TaskNotFound."""
+        number = self._number(task_id)
+        with self._writing, sqlite.on_disk(self._database), sqlite.writing(self._database):
+            writing.pack_all(self._database, number)
+
     # Reading
+
+    def check(self, run_id: str) -> RunCheck:
+        """To compare a run's records with what another has of them. They are to be packed: see `settle`."""
+        return RunCheck(self._database, self._names, run_id)
 
     def source(self, key: str) -> SourceRow | None:
         """The import whose source has this key."""
@@ -162,11 +212,16 @@ class Store:
         return int(count)
 
     def tasks(self) -> list[TaskRow]:
-        """All tasks, the one that changed last first. Costs what changed since the last call, not what there is."""
-        with self._tasks_lock:
-            self._refresh_tasks()
-            rows = sorted(self._tasks.values(), key=lambda each: each[0], reverse=True)
-            return [row for _, row, _ in rows]
+        """All tasks but those in the trash, the one that changed last first. Costs what changed since the last call."""
+        return [row for row in self._all_tasks() if row.trashed is None]
+
+    def trash(self) -> list[TaskRow]:
+        """The tasks in the trash, the one that came there last first."""
+        return sorted((row for row in self._all_tasks() if row.trashed), key=lambda row: row.trashed or 0, reverse=True)
+
+    def removed_runs(self) -> set[str]:
+        """Ids of the runs of removed tasks."""
+        return {uid for (uid,) in sqlite.rows(self._database, RemovedRunModel.select(RemovedRunModel.uid).tuples())}
 
     def task(self, task_id: str) -> TaskRow:
         """Raises TaskNotFound."""
@@ -298,6 +353,19 @@ class Store:
             raise _not_found(task_id)
         return int(found[0][0])
 
+    def samples(
+        self, task_id: str, names: Sequence[str], first: float | None = None, last: float | None = None
+    ) -> dict[str, Samples]:
+        """Series of GPU and system figures with first <= time <= last, in Unix seconds (None: all there is), by name.
+
+        A name without a sample there is left out. Raises TaskNotFound.
+        """
+        return samples.read(self._database, self._names.of, self._number(task_id), list(names), first, last)
+
+    def newest_sample(self, task_id: str) -> dict[str, float]:
+        """The newest GPU and system figures of a task, by name; empty where it has none. Raises TaskNotFound."""
+        return samples.newest(self._database, self._names.of, self._number(task_id))
+
     def checkpoints(self, task_id: str) -> list[CheckpointRow]:
         """A task's checkpoints by sequence. Raises TaskNotFound."""
         model = CheckpointModel
@@ -310,10 +378,23 @@ class Store:
             for row in sqlite.rows(self._database, query)
         ]
 
+    def _all_tasks(self) -> list[TaskRow]:
+        with self._tasks_lock:
+            self._refresh_tasks()
+            rows = sorted(self._tasks.values(), key=lambda each: each[0], reverse=True)
+            return [row for _, row, _ in rows]
+
     def _refresh_tasks(self) -> None:
         version = self.version()
         if version == self._tasks_version:
             return
+        removals = trash.removals(self._database)
+        if removals != self._removals:
+            # The same id may be another row's now, and a row's number another task's.
+            self._removals = removals
+            self._tasks.clear()
+            self._task_ids.clear()
+            self._tasks_version = -1
         named_anew = False
         query = TaskModel.select().where(TaskModel.changed > self._tasks_version)
         for task in sqlite.rows(self._database, query):

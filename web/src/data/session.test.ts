@@ -43,11 +43,13 @@ class Server {
       task: this.task(id),
       runs: [],
       metrics: [],
+      system: [],
       checkpoints: [],
       findings: [],
       progress: null,
       remaining_secs: null,
       logging_steps: 1,
+      mean_speed: null,
       cursor: this.records,
     }
   }
@@ -101,6 +103,10 @@ class Server {
       command: async () => ({ id: '1' }),
       settings: async () => ({ ...this.saved }),
       saveSettings: async (changed) => void Object.assign(this.saved, changed),
+      trash: async () => ({ tasks: [], kept_days: 30 }),
+      moveTasks: async () => ({ tasks: [], kept_days: 30 }),
+      demo: async () => ({ kind: 'recorded' }),
+      exportAddress: () => '',
       takeIn: async () => ({ tasks: [], imported: [] }),
       about: async () => ({
         version: '1',
@@ -329,6 +335,33 @@ describe('a session', () => {
     await settle()
     expect(session.error.value).toBeNull()
     expect(session.detail.value!.task.id).toBe('a')
+  })
+})
+
+describe('after a restart', () => {
+  it('the page asks to be let in before each try, and catches up when it is', async () => {
+    const answers = [false, false, true]
+    session.stop()
+    session = createSession({
+      api: server.api(),
+      connect: server.connect,
+      patienceMs: 100,
+      returning: { prepare: async () => undefined, comeBack: async () => answers.shift() ?? true },
+    })
+    await session.start()
+    session.want('loss')
+    server.socket.open()
+    await settle()
+    const sockets = server.sockets.length
+    server.socket.close()
+    await vi.advanceTimersByTimeAsync(250)
+    expect(server.sockets.length).toBe(sockets)
+    await vi.advanceTimersByTimeAsync(1500)
+    expect(server.sockets.length).toBe(sockets + 1)
+    server.socket.open()
+    server.log(2)
+    expect(session.connection.value).toBe('open')
+    expect(drawn()).toEqual(upTo(5))
   })
 })
 
