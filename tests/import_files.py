@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from stepline.importers.crc32c import crc32c, masked
+from stepline.kernels.crc32c import crc32c, masked
 
 Scalar = tuple[int, str, float]
 

@@ -219,7 +219,8 @@ def test_a_set_of_names_for_each_record(store, fill):
 def brute(columns, shift):
     """(bucket, run) → its points that stand for it, lowest and highest step, sum, count, and count of non-finite."""
     cells = {}
-    for point in zip(*(getattr(columns, name).tolist() for name in ("sequence", "value", "step", "time", "run"))):
+    names = ("sequence", "value", "step", "time", "run")
+    for point in zip(*(getattr(columns, name).tolist() for name in names), strict=True):
         cells.setdefault((point[0] >> shift, point[-1]), []).append(point)
     found = {}
     nothing = (-1, math.nan, math.nan, math.nan)
@@ -243,13 +244,15 @@ def check_levels(store, metric, shift, first=0, last=None):
     expected = brute(store.columns("t1", metric, first, last), shift)
     keys = list(zip(found.bucket.tolist(), found.run.tolist(), strict=True))
     assert keys == sorted(expected)
-    for place, key in enumerate(keys):
-        points, steps, total, finite, others = expected[key]
-        got = np.stack([each[:, place] for each in (found.at, found.value, found.step, found.time)], axis=1)
-        np.testing.assert_array_equal(got, points)
-        np.testing.assert_array_equal((found.lowest_step[place], found.highest_step[place]), steps)
-        np.testing.assert_allclose(found.total[place], total, rtol=1e-9, atol=1e-9)
-        assert (found.finite_count[place], found.non_finite_count[place]) == (finite, others)
+    wanted = [expected[key] for key in keys]
+    points = np.array([each[0] for each in wanted]).reshape(-1, 5, 4)
+    got = np.stack([found.at, found.value, found.step, found.time]).transpose(2, 1, 0)
+    np.testing.assert_array_equal(got, points)
+    np.testing.assert_array_equal(found.lowest_step, [each[1][0] for each in wanted])
+    np.testing.assert_array_equal(found.highest_step, [each[1][1] for each in wanted])
+    np.testing.assert_allclose(found.total, [each[2] for each in wanted], rtol=1e-9, atol=1e-9)
+    assert found.finite_count.tolist() == [each[3] for each in wanted]
+    assert found.non_finite_count.tolist() == [each[4] for each in wanted]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepline.diagnosis import Diagnosis
+from stepline.store.masking import MASKED
 
 NAN = float("nan")
 
@@ -75,9 +76,9 @@ def findings(history: History, now: float = 0.0) -> list[dict[str, object]]:
     return [dict(found) for found in Diagnosis(history, clock=lambda: now).findings("t")]
 
 
-def test_a_zero_beside_a_norm_that_is_not_finite_is_certain_and_names_the_last_clean_step_and_checkpoint():
+def test_a_masked_loss_beside_a_norm_that_is_not_finite_is_certain_and_names_the_last_clean_step_and_checkpoint():
     history = History(
-        [(1, 2.0, 1.0)] * 20 + [(1, 0.0, NAN)] * 3 + [(1, 2.0, 1.0)] * 5, [Saved(0, 1, 150), Saved(0, 1, 210)]
+        [(1, 2.0, 1.0)] * 20 + [(1, MASKED, NAN)] * 3 + [(1, 2.0, 1.0)] * 5, [Saved(0, 1, 150), Saved(0, 1, 210)]
     )
     (found,) = findings(history)
     assert (found["rule"], found["severity"]) == ("masked_nan", "error")
@@ -92,13 +93,12 @@ def test_a_zero_beside_a_norm_that_is_not_finite_is_certain_and_names_the_last_c
     }
 
 
-def test_an_exact_zero_after_ordinary_losses_is_likely():
-    (found,) = findings(History([(1, 2.0, 1.0)] * 20 + [(1, 0.0, 1.0)]))
+def test_a_masked_loss_beside_an_ordinary_norm_is_likely():
+    (found,) = findings(History([(1, 2.0, 1.0)] * 20 + [(1, MASKED, 1.0)]))
     assert (found["severity"], found["evidence"]["sign"]) == ("warning", "likely")  # type: ignore[index]
 
 
-def test_a_loss_around_zero_may_be_exactly_zero():
-    """GRPO's loss lies around 0: a real history has 52 exact zeros in 250 points."""
+def test_a_loss_that_the_store_left_at_zero_is_a_loss():
     assert findings(History([(1, 1e-4 * (place % 5), 1.0) for place in range(100)])) == []
 
 
@@ -111,12 +111,12 @@ def test_a_loss_that_is_not_finite_is_told_as_it_is(value: float):
 def test_two_runs_that_interleave_are_told_apart():
     points: list[tuple[int, float, float | None]] = []
     for place in range(20):
-        points += [(1, 2.0, 1.0), (2, 0.0 if place > 10 else 1.0, NAN if place > 10 else 1.0)]
+        points += [(1, 2.0, 1.0), (2, MASKED if place > 10 else 1.0, NAN if place > 10 else 1.0)]
     found = findings(History(points, task_runs=[Run(1), Run(2)]))
     assert [entry["run"] for entry in found] == [2]
 
 
-loss_and_norm = st.tuples(st.just(1), st.sampled_from([0.0, 1e-3, 0.5, 2.0, NAN]), st.sampled_from([None, 1.0, NAN]))
+loss_and_norm = st.tuples(st.just(1), st.sampled_from([MASKED, 1e-3, 0.5, 2.0, NAN]), st.sampled_from([None, 1.0, NAN]))
 
 
 @given(st.lists(loss_and_norm, max_size=80), st.lists(st.integers(1, 20), max_size=10))

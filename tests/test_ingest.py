@@ -14,13 +14,13 @@ import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepline.errors import JournalError, JournalNewer
 from stepline.home import Home
 from stepline.ingest import Ingest
-from stepline.ingest.decoding import BACKLOG_BYTES, decode_lines
+from stepline.ingest.decoding import decode_lines
 from stepline.recording.journal import (
     Header,
     Heartbeat,
@@ -490,53 +490,6 @@ def test_the_fast_decoder_gives_what_the_slow_one_gives(pieces, unended, ended):
     slow, fast = parse_lines(data, ended=ended), decode_lines(data, ended=ended)
     assert (fast.consumed, fast.damaged) == (slow.consumed, slow.damaged)
     assert entries_of(fast.entries) == entries_of(slow.entries)
-
-
-def unordered(entries):
-    """Without the order of a record's metrics, which a backlog's type does not keep."""
-    for each in entries:
-        if not isinstance(each, Heartbeat | Update):
-            metrics = dict(sorted(each.metrics.items()))
-            each = Record(each.kind, each.time, each.step, each.epoch, metrics, each.message, each.details)
-        yield repr(each)
-
-
-strays = damaged() | st.sampled_from(
-    [
-        b"", b" ", b"null", b'{"heartbeat":{"time":1.0,"step":null,"phase":"train"}}', b'{"heartbeat":{"time":1}}',
-        b'{"kind":"step","time":1.0,"step":1,"metrics":{"lr":0.5,"loss":1}}', b'{"kind":"step","time":1.0,',
-        b'"step":1}', b'{"kind":"step","time":1.0,"metrics":{"loss":2.0,"lr":"NaN"}}',
-        b'{"kind":"step","time":1.0,"metrics":{"loss":2.0,"lr":1.0}}{"kind":"step","time":1.0}',
-        b'{"kind":"evaluation","time":1.0,"step":2,"epoch":0.5,"metrics":{"eval_loss":1e400}}',
-    ]
-)  # fmt: skip
-
-
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.tuples(st.integers(0, 2_000), strays, st.integers(1, 6)), max_size=12), st.booleans())
-def test_a_backlog_is_decoded_as_the_slow_decoder_does(pieces, ended):
-    usual = encode_record(Record("step", 1764000000.25, 10, 0.5, {"loss": 2.1, "lr": 1e-4}))
-    data = b"".join(usual * before + (stray + b"\n") * times for before, stray, times in pieces)
-    data += usual * (BACKLOG_BYTES // len(usual)) + b'{"kind":"message","time":1.0}'
-    slow, fast = parse_lines(data, ended=ended), decode_lines(data, ended=ended)
-    assert (fast.consumed, fast.damaged) == (slow.consumed, slow.damaged)
-    assert list(unordered(fast.entries)) == list(unordered(slow.entries))
-
-
-def test_a_backlog_arrives_as_it_was_written(home, ingest, store):
-    journal = Journal(home.journals)
-    logged = []
-    for number in range(30_000):
-        metrics = {"loss": math.nan if number % 1_000 == 3 else number * 0.5, "lr": 1e-4}
-        logged.append(Record("step", float(number), number, number / 100, metrics))
-        if number % 500 == 499:
-            logged.append(Record("evaluation", float(number), number, None, {"eval_loss": 1.0 / number}))
-    lines = [encode_record(record) for record in logged]
-    lines[::50] = [line + encode_heartbeat(Heartbeat(5.0, 1, "train")) for line in lines[::50]]
-    journal.write(b"".join(lines))
-    ingest.take_in_all()
-    found = list(store.records("t1"))
-    assert entries_of(found) == entries_of(logged)
 
 
 def test_what_the_recorder_writes_is_decoded_alike():

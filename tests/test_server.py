@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import pytest
 
@@ -63,6 +64,23 @@ def test_the_log_comes_by_pages(serving, query, sequences, total):
     page = serving.ask(f"/api/tasks/t1/log?{query}").json
     assert [row["sequence"] for row in page["rows"]] == sequences
     assert page["total"] == total
+
+
+@pytest.mark.parametrize(
+    ("form", "media_type", "begins"),
+    [
+        ("csv", "text/csv; charset=utf-8", b"sequence,run,step,epoch,time,kind,eval_loss,"),
+        ("jsonl", "application/jsonl", b'{"sequence": 0, '),
+        ("parquet", "application/vnd.apache.parquet", b"PAR1"),
+        ("tensorboard", "application/zip", b"PK"),
+    ],
+)
+def test_a_task_can_be_taken_away_as_a_file(serving, form, media_type, begins):
+    serving.ask("/api/tasks/t1", method="PATCH", body={"name": "a/b: 训练"})
+    answer = serving.ask(f"/api/tasks/t1/export?format={form}")
+    assert answer.headers["Content-Type"] == media_type
+    assert answer.body.startswith(begins)
+    assert unquote(answer.headers["Content-Disposition"]).startswith("attachment; filename*=UTF-8''a-b- 训练.")
 
 
 def test_a_task_can_be_called_and_described_otherwise(serving):

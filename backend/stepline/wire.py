@@ -110,6 +110,8 @@ class LogRow(TypedDict):
     message: str | None
     status: Status | None
     """On `train_end`: how the run ended."""
+    masked: bool
+    """The loss was logged as 0 and hides a NaN: it is no point of its curve."""
 
 
 class TaskDetail(TypedDict):

@@ -69,6 +69,7 @@ const row = (part: Partial<LogRow>): LogRow => ({
   metrics: {},
   message: null,
   status: null,
+  masked: false,
   ...part,
 })
 const rows = [

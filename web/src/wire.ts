@@ -112,6 +112,8 @@ export interface LogRow {
   message: string | null
   /** On `train_end`: how the run ended. */
   status: Status | null
+  /** The loss was logged as 0 and hides a NaN: it is no point of its curve. */
+  masked: boolean
 }
 
 export interface TaskDetail {

@@ -14,6 +14,7 @@ from stepline import __version__
 from stepline.errors import SteplineError
 
 COMMANDS = ("open", "demo", "run", "serve", "tasks", "export", "import", "doctor")
+EXPORTS = ("jsonl", "csv", "parquet", "tensorboard")
 
 
 def run(arguments: list[str]) -> int:
@@ -127,8 +128,10 @@ def tasks(home: Path | None, as_json: bool) -> None:
 
 @stepline.command()
 @click.argument("task")
-@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: standard output.")
+@click.option("--format", "form", type=click.Choice(EXPORTS), default=EXPORTS[0], show_default=True)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Default: standard output. Of tensorboard a folder."
+)
 @everywhere
 def export(home: Path | None, task: str, form: str, output: Path | None) -> None:
     """Write every record of TASK, which is a name or an id."""

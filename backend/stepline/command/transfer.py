@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TextIO
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
 
 from rich.console import Console
 from rich.markup import escape
@@ -26,34 +25,51 @@ LEFT_OUT_SHOWN = 10
 
 
 def export(path: Path | None, task: str, form: str, output: Path | None) -> None:
-    """Every record of a task, to a file or to standard output."""
+    """Every record of a task, to a file or to standard output; TensorBoard's event files into a folder."""
     home = open_home(path)
     with take_in(home) as store:
         found = store.find_task(task)
-        with destination(output) as stream:
-            exporters.export(store, found.id, form, stream)
+        if form == "tensorboard" and output is not None and output.suffix != ".zip":
+            write_folder(output, exporters.event_folder(store, found.id))
+        else:
+            write_file(output, exporters.of(form).pieces(store, found.id))
     if output is not None:
         say(f"{found.records} records of {found.name} are in {output}.")
 
 
-@contextlib.contextmanager
-def destination(output: Path | None) -> Iterator[TextIO]:
-    """Where an export goes. A file is there whole or not at all. Raises SteplineError where it cannot be written."""
+def write_file(output: Path | None, pieces: Iterator[bytes]) -> None:
+    """To a file, which is there whole or not at all, or to standard output. Raises SteplineError where it cannot be
+    written."""
     if output is None or str(output) == "-":
-        yield sys.stdout
-        sys.stdout.flush()
+        for data in pieces:
+            sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
         return
     draft = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        with open(draft, "w", encoding="utf-8", newline="") as stream:
-            yield stream
+        with draft.open("wb") as stream:
+            stream.writelines(pieces)
         os.replace(draft, output)
     except OSError as error:
-        raise SteplineError(
-            f"{output} cannot be written", why=error.strerror or str(error), action="Name another file with -o"
-        ) from error
+        raise _cannot_write(output, error) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def write_folder(output: Path, files: Iterable[tuple[PurePosixPath, Iterator[bytes]]]) -> None:
+    """Files below a folder, each whole or not at all. Raises SteplineError where they cannot be written."""
+    for place, pieces in files:
+        try:
+            output.joinpath(place.parent).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _cannot_write(output, error) from error
+        write_file(output / place, pieces)
+
+
+def _cannot_write(output: Path, error: OSError) -> SteplineError:
+    return SteplineError(
+        f"{output} cannot be written", why=error.strerror or str(error), action="Name another place with -o"
+    )
 
 
 def import_paths(path: Path | None, paths: tuple[Path, ...]) -> int:

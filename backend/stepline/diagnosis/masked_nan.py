@@ -1,11 +1,8 @@
-"""A NaN that the trainer hid.
+"""A loss that is not a number, also where the trainer hid it behind a 0.0 (stepline.store.masking). The signs:
 
-With `logging_nan_inf_filter` (on by default) transformers puts the running mean in place of a non-finite step loss; a
-window in which every step was NaN is logged as loss 0.0, and perplexity reads 1.0. Three signs, strongest first:
-
-    certain   loss 0.0 beside a gradient norm that is not finite
-    plain     the loss itself is not finite (the filter is off)
-    likely    loss exactly 0.0 after ordinary losses (their median above 0.1: GRPO's loss lies around 0 by itself)
+    certain   logged as 0.0 beside a gradient norm that is not finite
+    plain     logged as it is (the filter is off)
+    likely    logged as exactly 0.0 after ordinary losses
 
 Neighbouring points that show a sign are one stretch and one finding.
 """
@@ -17,12 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stepline.diagnosis.points import CheckpointLike, Floats, Points
+from stepline.diagnosis.points import CheckpointLike, Points
+from stepline.store.masking import is_masked
 from stepline.wire import Finding, Number, Severity
 
-ORDINARY_LOSS = 0.1
-BEFORE_POINTS = 64
-"""Clean losses before a stretch whose median says whether an exact zero is out of the ordinary."""
 STRETCHES_KEPT = 100
 """A run that turns NaN at every other log would have one finding a log: the later ones lengthen the last."""
 
@@ -48,7 +43,6 @@ class MaskedNaN:
         self._run = run
         self._stretches: list[_Stretch] = []
         self._open = False
-        self._before: Floats = np.empty(0)
         self._clean_sequence: int | None = None
         self._clean_step: float | None = None
 
@@ -56,46 +50,28 @@ class MaskedNaN:
         """New points of the run's loss and gradient norm, in order; each point is given once."""
         if not len(loss):
             return
-        finite = np.isfinite(loss.value)
-        zero = loss.value == 0.0
-        bad_norms = norm.sequence[~np.isfinite(norm.value)]
-        certain = zero & np.isin(loss.sequence, bad_norms)
-        doubtful = zero & ~certain
-        sure = certain | ~finite
-        suspects = np.flatnonzero(sure | doubtful)
+        masked = is_masked(loss.value)
+        bad = ~np.isfinite(loss.value)
+        certain = masked & np.isin(loss.sequence, norm.sequence[~np.isfinite(norm.value)])
+        suspects = np.flatnonzero(bad)
         place = 0
         for group in np.split(suspects, np.flatnonzero(np.diff(suspects) > 1) + 1) if len(suspects) else []:
             self._pass_clean(loss, place, int(group[0]))
             place = int(group[-1]) + 1
-            if not self._open and not self._ordinary_before():
-                # Exact zeros where the loss lies around 0 anyway: a stretch begins with the first sure sign, however
-                # many records came at once.
-                sure_ones = np.flatnonzero(sure[group])
-                begin = int(sure_ones[0]) if len(sure_ones) else len(group)
-                self._pass_clean(loss, int(group[0]), int(group[0]) + begin)
-                group = group[begin:]
-                if not len(group):
-                    continue
             signs = set()
             if certain[group].any():
                 signs.add(CERTAIN)
-            if not finite[group].all():
+            if not masked[group].all():
                 signs.add(PLAIN)
             if not signs:
                 signs.add(LIKELY)
             self._add(loss, group, signs)
         self._pass_clean(loss, place, len(loss))
 
-    def _ordinary_before(self) -> bool:
-        return bool(len(self._before)) and float(np.median(self._before)) > ORDINARY_LOSS
-
     def _pass_clean(self, loss: Points, first: int, last: int) -> None:
         if first >= last:
             return
         self._open = False
-        self._before = np.concatenate([self._before, loss.value[max(first, last - BEFORE_POINTS) : last]])[
-            -BEFORE_POINTS:
-        ]
         self._clean_sequence = int(loss.sequence[last - 1])
         self._clean_step = float(loss.step[last - 1])
 

@@ -1,131 +1,54 @@
-"""A task's records as text for other programs, one record at a time, every value as it was logged.
+"""A task's records for other programs, every value as it was logged.
 
-    jsonl   one JSON object a line: sequence, run, step, epoch, time, kind, metrics, message
-    csv     one row a record, one column a metric, empty where a record has none
+    jsonl        one JSON object a line and record; what is known of a run stands on its first one
+    csv          one row a record, one column a metric, empty where a record has none; settings of runs are not in it
+    parquet      likewise, in typed columns, and what is known of the runs in the file's metadata
+    tensorboard  a folder with an event file a run: the numbers alone, as doubles
 
-Non-finite numbers are written as the journal writes them: "NaN", "Infinity", "-Infinity". `run` is the run's id, `time`
-Unix seconds. Records are streamed: ten million of them take no more memory than ten.
+Non-finite numbers stay themselves; in text they are the journal's words "NaN", "Infinity", "-Infinity". `run` is the
+run's id, `time` Unix seconds. `stepline import` takes each of them back, docs/importing.md says how much of a history
+each keeps. Records are streamed: ten million of them take no more memory than ten.
 """
 
 from __future__ import annotations
 
-import csv
-import json
-import math
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol, TextIO
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from stepline.errors import UsageError
+from stepline.exporters import event_files, parquet, text
+from stepline.store import Store
 
 
-class Entry(Protocol):
-    """A record in its place, as the store gives it."""
+class Format(NamedTuple):
+    """How a task is written as one file: its name's end, its media type, its bytes in pieces."""
 
-    @property
-    def sequence(self) -> int: ...
-    @property
-    def run_id(self) -> str: ...
-    @property
-    def step(self) -> int | None: ...
-    @property
-    def epoch(self) -> float | None: ...
-    @property
-    def time(self) -> float: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def metrics(self) -> dict[str, float | str]: ...
-    @property
-    def message(self) -> str | None: ...
+    suffix: str
+    media_type: str
+    pieces: Callable[[Store, str], Iterator[bytes]]
 
 
-class Metric(Protocol):
-    @property
-    def name(self) -> str: ...
+FORMATS = {
+    "jsonl": Format(".jsonl", "application/jsonl", text.jsonl),
+    "csv": Format(".csv", "text/csv", text.csv_rows),
+    "parquet": Format(".parquet", "application/vnd.apache.parquet", parquet.pieces),
+    "tensorboard": Format(".tensorboard.zip", "application/zip", event_files.archive),
+}
 
 
-class Source(Protocol):
-    def records(self, task_id: str) -> Iterator[Any]: ...
-    def metrics(self, task_id: str) -> Iterable[Metric]: ...
-
-
-PLACE = ("sequence", "run", "step", "epoch", "time", "kind")
-
-
-def export(source: Source, task_id: str, format: str, stream: TextIO) -> int:
-    """Write a task's records to `stream`; returns how many.
-
-    A stream for CSV should be opened with newline="". UsageError for an unknown format, TaskNotFound.
-    """
-    writer = FORMATS.get(format)
-    if writer is None:
+def of(name: str) -> Format:
+    """The format of that name. Raises UsageError where there is none."""
+    found = FORMATS.get(name)
+    if found is None:
         raise UsageError(
-            f"Stepline cannot export as {format!r}",
+            f"Stepline cannot export as {name!r}",
             why="It knows no such format",
             action=f"Ask for one of {', '.join(FORMATS)}",
         )
-    return writer(source, task_id, stream)
+    return found
 
 
-def _jsonl(source: Source, task_id: str, stream: TextIO) -> int:
-    count = 0
-    # One encoder for all records: json.dumps makes one each time its options are not the defaults.
-    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(", ", ": ")).encode
-    entry: Entry
-    for entry in source.records(task_id):
-        stream.write(
-            encode(
-                {
-                    "sequence": entry.sequence,
-                    "run": entry.run_id,
-                    "step": entry.step,
-                    "epoch": _number(entry.epoch),
-                    "time": _number(entry.time),
-                    "kind": entry.kind,
-                    "metrics": {name: _number(value) for name, value in entry.metrics.items()},
-                    "message": entry.message,
-                }
-            )
-        )
-        stream.write("\n")
-        count += 1
-    return count
-
-
-def _csv(source: Source, task_id: str, stream: TextIO) -> int:
-    count = 0
-    # Records that come meanwhile may bring metrics that the heading does not have; these are left out of the rows.
-    names = [metric.name for metric in source.metrics(task_id)]
-    rows = csv.writer(stream, lineterminator="\n")
-    rows.writerow([*PLACE, *map(_heading, names), "message"])
-    entry: Entry
-    for entry in source.records(task_id):
-        rows.writerow(
-            [
-                entry.sequence,
-                entry.run_id,
-                entry.step,
-                _number(entry.epoch),
-                _number(entry.time),
-                entry.kind,
-                *(_number(entry.metrics.get(name)) for name in names),
-                entry.message,
-            ]
-        )
-        count += 1
-    return count
-
-
-def _heading(metric: str) -> str:
-    """A metric's column; one that is named like a column of the record is told apart."""
-    return f"metrics.{metric}" if metric in (*PLACE, "message") else metric
-
-
-def _number(value: float | str | None) -> float | str | None:
-    """As the journal writes it: a non-finite number is a word."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value
-
-
-FORMATS: dict[str, Callable[[Source, str, TextIO], int]] = {"jsonl": _jsonl, "csv": _csv}
+def event_folder(store: Store, task_id: str) -> Iterator[tuple[PurePosixPath, Iterator[bytes]]]:
+    """The files of a TensorBoard log directory: (path within it, its bytes in pieces). Raises TaskNotFound."""
+    return event_files.files(store, task_id)

@@ -93,6 +93,7 @@ def log_row(entry: LogEntry) -> LogRow:
         "metrics": {name: _value(value) for name, value in entry.metrics.items()},
         "message": message,
         "status": status if status in ENDED else None,
+        "masked": entry.masked,
     }
 
 

@@ -32,6 +32,10 @@ class Points(NamedTuple):
     """None where it is not known and is to be looked up."""
     value: Floats
 
+    def chosen(self, which: Ints) -> Points:
+        time = None if self.time is None else self.time[which]
+        return Points(self.sequence[which], self.run[which], self.step[which], time, self.value[which])
+
 
 Place = Callable[[Points], Floats]
 """x of each point."""

@@ -61,7 +61,7 @@ class Curve:
         return found if exact.all() else self._with_points(found, ~exact, shift, first, last)
 
     def superseded_from(self, cursor: int) -> dict[int, float | None]:
-        """By run: the lowest step that a later run went over again, None where none did. Of all points below `cursor`."""
+        """By run: the lowest step that a later run went over again, None where none did. Of all points below cursor."""
         found = self.source.levels(self.task_id, self.metric, WIDEST, 0, cursor)
         order = np.argsort(found.run, kind="stable")
         run = found.run[order]

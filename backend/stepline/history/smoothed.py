@@ -1,4 +1,4 @@
-"""The smoothed line of a whole series, summed up in buckets: computed once at a span, over every point, then kept small.
+"""The smoothed line of a whole series, summed up in buckets: computed once at a span, over every point; kept small.
 
 A series is smoothed in pieces of 65,536 sequences, one after another. What is kept are the buckets of 2^10 and 2^13
 sequences, a quarter of a byte a point, and how the smoother stood at the beginning of pieces: any piece can be smoothed
@@ -130,7 +130,7 @@ class SmoothedLine:
 
 
 def cut(curve: Curve, begin: int, end: int, until: int, places: Collection[str]) -> Iterator[Series]:
-    """The points of each piece of [begin, end), as far as they lie below the sequence `until`; a piece may have none."""
+    """The points of each piece of [begin, end), as far as they lie below the sequence until; a piece may have none."""
     waiting: list[Series] = []
     for part in curve.parts(begin << PIECE_SHIFT, min(until, end << PIECE_SHIFT), places):
         while len(part) and part.sequence[-1] >> PIECE_SHIFT > begin:

@@ -117,7 +117,7 @@ def drawn(chosen: Cells) -> Points:
     sequence = points.sequence[order]
     new[1:] = sequence[1:] != sequence[:-1]
     order = order[new]
-    points = Points(*(each[order] for each in points))
+    points = points.chosen(order)
     return points._replace(value=np.where(np.isfinite(points.value), points.value, np.nan))
 
 

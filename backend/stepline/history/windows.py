@@ -29,7 +29,7 @@ class Drawn:
     x: Floats
     step: Floats
     time: Floats | None
-    """None for the smoothed line of cells."""
+    """None for a smoothed line."""
     value: Floats
     """NaN breaks the line."""
 
@@ -85,7 +85,11 @@ def of_points(
     values = arrangement.arranged(series.value)
     finite = np.isfinite(values)
     points = Points(
-        *(arrangement.arranged(column) for column in (series.sequence, series.run, series.step, series.time)), values
+        arrangement.arranged(series.sequence),
+        arrangement.arranged(series.run).astype(np.int64),
+        arrangement.arranged(series.step),
+        arrangement.arranged(series.time),
+        values,
     )
     lost = np.flatnonzero(~finite)
     raw = _drawn(points._replace(value=np.where(finite, values, np.nan)), place)
@@ -102,7 +106,7 @@ def of_points(
         )
         for line in arrangement.lines
     ]
-    marks = _marks(Points(*(None if each is None else each[lost] for each in points)), np.ones(len(lost)), place)
+    marks = _marks(points.chosen(lost), np.ones(len(lost)), place)
     return Window(series.name, first, last, len(series), 1, raw, smooth, marks, lines, 0)
 
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepline.importers import limits
-from stepline.importers.crc32c import crc32c, masked, masked_of_columns
 from stepline.importers.imported import Remarks
 from stepline.importers.opening import CHUNK_BYTES, Opened
+from stepline.kernels.crc32c import crc32c, masked, masked_of_columns
 
 HEADER_BYTES = 12
 FOOTER_BYTES = 4

@@ -19,9 +19,11 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from stepline import kernels
 from stepline.errors import JournalError, SteplineError
 from stepline.home import Home
-from stepline.ingest.decoding import decode_lines
+from stepline.ingest.backlog import BACKLOG_BYTES, Backlog, decode_backlog
+from stepline.ingest.decoding import Decoded, decode_lines
 from stepline.ingest.journals import JournalFile, journal_names, open_journal, read_from, size_of
 from stepline.ingest.liveness import death
 from stepline.recording.journal import Process
@@ -256,7 +258,12 @@ class Ingest:
                 f"unread:{journal.path}", f"{journal.path.name} cannot be read: {error.strerror}. It is tried again."
             )
             return False
-        decoded = decode_lines(data, ended=ended)
+        decoded: Decoded | Backlog
+        if data.rfind(b"\n") >= BACKLOG_BYTES:
+            kernels.prepare(self._home.kernels_cache)
+            decoded = decode_backlog(data)
+        else:
+            decoded = decode_lines(data, ended=ended)
         taken = start + decoded.consumed
         if taken > position:
             self._store.append(run_id, decoded.entries, position=taken, damaged=decoded.damaged, since=position)
@@ -266,7 +273,8 @@ class Ingest:
                 journal.grew = time.monotonic()
         if decoded.damaged:
             self._tell_damage(run_id)
-        if len(data) >= CHUNK_BYTES and decoded.consumed:
+        more = len(data) >= CHUNK_BYTES or (ended and decoded.consumed < len(data))
+        if more and decoded.consumed:
             return True
         journal.size = max(size, start + len(data))
         return False

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from stepline.kernels import plain
+from stepline.kernels import lines, plain
 from stepline.kernels.types import AverageState, Bytes, EmaState, Extremes, Floats, Ints, Words
 
 __all__ = [
@@ -73,6 +73,7 @@ def _prepare(done: Callable[[], None] | None) -> None:
         from stepline.kernels import compiled
 
         _compiled = compiled
+        lines.prepare()
     # Whatever a compiler may raise, the NumPy path goes on answering; the reason is told by `failure`.
     except Exception as error:
         _failure = f"{type(error).__name__}: {error}"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import time
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import quote
 
 import msgspec
 from flask import Flask, Response, request
 
-from stepline import __version__, facts, history
+from stepline import __version__, exporters, facts, history
 from stepline.errors import Unavailable, UsageError
 from stepline.history import Smoothing
 from stepline.recording.commands import commands_path
@@ -125,6 +127,14 @@ def register(app: Flask, door: Door) -> None:
         }
         return json_answer(page)
 
+    @app.get("/api/tasks/<task_id>/export")
+    def export(task_id: str) -> Response:
+        form = exporters.of(request.args.get("format", "csv"))
+        name = quote(f"{_file_name(door.store.task(task_id).name)}{form.suffix}")
+        answer = Response(form.pieces(door.store, task_id), mimetype=form.media_type)
+        answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+        return answer
+
     @app.post("/api/tasks/<task_id>/runs/<run_id>/commands")
     def command(task_id: str, run_id: str) -> Response:
         asked = asking.body(request, Command)
@@ -169,6 +179,11 @@ def register(app: Flask, door: Door) -> None:
 def _taken(imported: list[Imported]) -> TakenIn:
     tasks = dict.fromkeys(each["task"] for each in imported if each["task"] is not None)
     return {"tasks": list(tasks), "imported": imported}
+
+
+def _file_name(task: str) -> str:
+    """A task's name as a file can bear it on every system."""
+    return re.sub(r'[\x00-\x1f<>:"/\\|?*]+', "-", task).strip(" .-")[:80] or "task"
 
 
 def _smoothing() -> Smoothing:

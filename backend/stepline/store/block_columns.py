@@ -40,7 +40,13 @@ class Points(NamedTuple):
     def within(self, first: int, last: int) -> Points:
         """Those with first <= sequence < last."""
         begin, end = np.searchsorted(self.sequence, [first, last])
-        return Points(*(each[begin:end] for each in self))
+        return self.chosen(slice(int(begin), int(end)))
+
+    def chosen(self, which: slice) -> Points:
+        return Points(
+            self.sequence[which], self.run[which], self.step[which], self.epoch[which], self.time[which],
+            self.value[which],
+        )  # fmt: skip
 
 
 def _empty(length: int) -> Points:
@@ -114,7 +120,7 @@ def _in_two(work: list[tuple[Any, slice]], sets: Sequence[int], points: Points) 
 
 def _decode(work: list[tuple[Any, slice]], sets: Sequence[int], points: Points) -> None:
     for (first, count, held, run, metric_set, sequence, value, step, epoch, time), where in work:
-        out = Points(*(each[where] for each in points))
+        out = points.chosen(where)
         codec.decode_into(value, out.value)
         # All records of the block, of which those that have the metric are chosen.
         own = out if held == count else _empty(count)

@@ -217,10 +217,11 @@ def _write_block(database: sqlite.Database, task_id: int, content: Content) -> d
 
 
 def _fine(content: Content, places: Ints | None, values: Floats) -> levels.Levels:
-    columns = (content.sequence, content.run, content.step, content.time)
-    sequence, run, step, time = columns if places is None else (column[places] for column in columns)
+    where: Any = slice(None) if places is None else places
+    step = content.step[where]
     steps = step.astype(np.float64)
     steps[step == NO_STEP] = np.nan
+    sequence, run, time = content.sequence[where], content.run[where], content.time[where]
     return levels.build(sequence, run, steps, time, values, levels.FINE_SHIFT)
 
 

@@ -157,7 +157,7 @@ def joined(parts: Sequence[Content]) -> Content:
     return Content(**own, metrics=metrics, notes=notes)
 
 
-def _metrics_of(groups: Iterable[tuple[tuple[str, ...], Ints, list[Floats]]], total: int) -> dict[str, Values]:
+def metrics_of(groups: Iterable[tuple[tuple[str, ...], Ints, list[Floats]]], total: int) -> dict[str, Values]:
     """Groups of records that share a metric set: its names, the records' places, a column of values for each name."""
     parts: dict[str, list[tuple[Ints, Floats]]] = {}
     for names, places, columns in groups:
@@ -199,14 +199,13 @@ def of_rows(rows: Sequence[Row], names: Names) -> Content:
         np.array([math.nan if each is None else each for each in epoch], np.float64),
         np.array(time, np.float64),
         metric_set,
-        _metrics_of(groups, len(rows)),
+        metrics_of(groups, len(rows)),
         noted,
     )
 
 
 def of_records(records: Sequence[RecordLike], run_id: int, first: int, set_id: SetId) -> Content:
-    """Of a run's records. Those of a fast decoder's class with `names` (the metrics', in order) and `numbers` (an
-    object with their values as m0, m1 …) are taken column by column. Raises StoreError."""
+    """Of a run's records. Raises StoreError."""
     try:
         return _of_records(records, run_id, first, set_id)
     except (TypeError, ValueError, OverflowError, KeyError) as error:
@@ -225,38 +224,19 @@ def _of_records(records: Sequence[RecordLike], run_id: int, first: int, set_id: 
         np.fromiter(map(_time, records), np.float64, count),
         np.zeros(count, np.int64),
     )
-    by_class: dict[type, list[int]] = {}
-    classes = [record.__class__ for record in records]
-    for cls in set(classes):
-        by_class[cls] = [place for place, each in enumerate(classes) if each is cls]
-    groups: dict[tuple[str, ...], list[tuple[Ints, list[Floats]]]] = {}
-    for cls, places in by_class.items():
-        chosen = records if len(places) == count else [records[place] for place in places]
-        names = getattr(cls, "names", None)
-        if names is not None:
-            groups.setdefault(names, []).append((np.array(places), _typed(chosen, len(names))))
-            continue
-        plain: dict[tuple[str, ...], tuple[list[int], list[Any]]] = {}
-        for place, record in zip(places, chosen, strict=True):
-            _sort_in(record, place, plain, content.notes)
-        for names, (where, values) in plain.items():
-            columns = list(np.array(values, np.float64).reshape(len(where), len(names)).T)
-            groups.setdefault(names, []).append((np.array(where), columns))
-    for names, held in groups.items():
-        number = set_id(names)
-        for held_at, _ in held:
-            content.metric_set[held_at] = number
-    content.metrics = _metrics_of(((names, *each) for names, held in groups.items() for each in held), count)
+    groups: dict[tuple[str, ...], tuple[list[int], list[Any]]] = {}
+    for place, record in enumerate(records):
+        _sort_in(record, place, groups, content.notes)
+    found = []
+    for names, (places, values) in groups.items():
+        held = np.array(places)
+        content.metric_set[held] = set_id(names)
+        found.append((names, held, list(np.array(values, np.float64).reshape(len(places), len(names)).T)))
+    content.metrics = metrics_of(found, count)
     return content
 
 
 _kind, _step, _epoch, _time = map(attrgetter, ("kind", "step", "epoch", "time"))
-_numbers = attrgetter("numbers")
-
-
-def _typed(records: Sequence[Any], count: int) -> list[Floats]:
-    numbers = list(map(_numbers, records))
-    return [np.fromiter(map(attrgetter(f"m{place}"), numbers), np.float64, len(numbers)) for place in range(count)]
 
 
 def _sort_in(

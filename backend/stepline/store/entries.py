@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from peewee import fn
 
 from stepline.recording.journal import Kind
-from stepline.store import blocks, sqlite, statements
+from stepline.store import blocks, masking, sqlite, statements
 from stepline.store.content import KIND_ORDER, NO_STEP, Content
 from stepline.store.models import RunModel, TaskModel, TrainingLogModel
 from stepline.store.packing import packer
@@ -180,6 +180,7 @@ def _some_entries(
         places.tolist(), metrics, zip(*own, strict=True), strict=True
     ):
         texts, message, details = notes.get(place, (None, None, None))
+        masked = masking.logged_metrics(numbers)
         if texts is not None:
             numbers.update(json.loads(texts))
         yield LogEntry(
@@ -193,6 +194,7 @@ def _some_entries(
             sequence=sequence,
             run_id=runs[run][0],
             run_number=runs[run][1],
+            masked=masked,
         )
 
 
@@ -202,6 +204,7 @@ def _entry(row: tuple[Any, ...], names: MetricNames, run: tuple[str, int]) -> Lo
     if blob is not None:
         held = names.of(set_id)
         metrics = dict(zip(held, packer(len(held)).unpack(blob), strict=True))
+    masked = masking.logged_metrics(metrics)
     if texts is not None:
         metrics.update(json.loads(texts))
     return LogEntry(
@@ -215,4 +218,5 @@ def _entry(row: tuple[Any, ...], names: MetricNames, run: tuple[str, int]) -> Lo
         sequence=sequence,
         run_id=run[0],
         run_number=run[1],
+        masked=masked,
     )

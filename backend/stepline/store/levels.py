@@ -3,16 +3,16 @@
     every block      buckets of 2^7, 512 of them in a full block: about 0.3 bytes a value
     `levels`         buckets of 2^10, 2^13 and 2^16, up to 1,024 of a width in a row: about 0.05 bytes a value
 
-A point that stands for a bucket is kept whole, with its step and its time: a chart draws two a bucket out of every block
-of a long history, and would decode all of these for them. Widths between are put together from the next finer one, at
-most eight entries each; finer ones than 2^7 are read raw.
+A point that stands for a bucket is kept whole, with its step and its time: a chart draws two a bucket, out of every
+block of a long history, and would have to decode all of these for them. Widths between are put together from the next
+finer one, of at most eight entries each; finer ones than 2^7 are read raw.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from stepline.store import codec
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Kind = TypeVar("Kind", bound=np.generic)
 
 FINE_SHIFT = 7
 COARSE_SHIFTS = (10, 13, 16)
@@ -83,15 +84,11 @@ def _cells(bucket: Ints, run: Ints) -> tuple[Ints | None, Ints]:
     return order, np.concatenate([np.zeros(min(len(run), 1), np.int64), new])
 
 
-def _chosen(index: Ints, *columns: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-    """The entries of the columns at `index`; where that is -1, NaN, or -1 in a column of integers."""
-    absent = index < 0
-    found = []
-    for column in columns:
-        chosen = column[index]
-        chosen[absent] = -1 if column.dtype == np.int64 else np.nan
-        found.append(chosen)
-    return tuple(found)
+def _chosen(column: NDArray[Kind], index: Ints, nothing: float) -> NDArray[Kind]:
+    """The entries of a column at `index`; `nothing` where that is -1."""
+    chosen = column[index]
+    chosen[index < 0] = nothing
+    return chosen
 
 
 def build(sequence: Ints, run: Ints, step: Floats, time: Floats, value: Floats, shift: int) -> Levels:
@@ -110,9 +107,9 @@ def build(sequence: Ints, run: Ints, step: Floats, time: Floats, value: Floats, 
     with np.errstate(over="ignore", invalid="ignore"):
         total = np.add.reduceat(total, starts)
     index = np.stack([found.minimum_at, found.maximum_at, found.first_at, found.last_at, found.non_finite_at])
-    values, at, steps, times = _chosen(index, value, sequence, step, time)
     return Levels(
-        bucket[starts], run[starts], values, at, steps, times,
+        bucket[starts], run[starts], _chosen(value, index, np.nan), _chosen(sequence, index, -1),
+        _chosen(step, index, np.nan), _chosen(time, index, np.nan),
         np.fmin.reduceat(step, starts), np.fmax.reduceat(step, starts),
         total, found.finite_count, found.non_finite_count,
     )  # fmt: skip
@@ -134,7 +131,8 @@ def coarser(levels: Levels, by: int) -> Levels:
     index = np.stack([low.minimum_at, high.maximum_at, low.first_at, low.last_at, marked])
     rows = np.arange(5)[:, None]
     absent = index < 0
-    value, at, step, time = (column[rows, index] for column in (levels.value, levels.at, levels.step, levels.time))
+    value, at = levels.value[rows, index], levels.at[rows, index]
+    step, time = levels.step[rows, index], levels.time[rows, index]
     value[absent], at[absent], step[absent], time[absent] = np.nan, -1, np.nan, np.nan
     with np.errstate(over="ignore", invalid="ignore"):
         total = np.add.reduceat(levels.total, starts)
@@ -199,6 +197,5 @@ def decode(data: bytes, shift: int) -> Levels:
     at = places.reshape(5, -1) + (bucket << shift)
     at[:NON_FINITE, finite == 0] = -1
     at[NON_FINITE, non_finite == 0] = -1
-    return Levels(
-        bucket, run, values[:5], at, steps[:5], times.reshape(5, -1), steps[5], steps[6], values[5], finite, non_finite
-    )
+    time: Floats = times.reshape(5, -1)
+    return Levels(bucket, run, values[:5], at, steps[:5], time, steps[5], steps[6], values[5], finite, non_finite)

@@ -8,34 +8,105 @@ An end that the run told itself stays, until it says `train_start` again; one th
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from stepline.recording.journal import Heartbeat, Update
+import numpy as np
+
+from stepline.recording.journal import Heartbeat, Record, Update
+from stepline.store.content import KIND_CODES, KIND_ORDER, NO_STEP, Content
 from stepline.store.packing import Batch
 from stepline.store.rows import ENDED, RecordLike
 
 _RUNNING = {"status": "running", "inferred": False, "ended": None, "message": None}
+_MARKS = frozenset(("train_start", "checkpoint", "train_end"))
+_PROGRESS = frozenset(("step", "evaluation", "checkpoint"))
 
 
-def run_changes(run: dict[str, Any], batch: Batch) -> dict[str, Any]:
+@dataclass(slots=True)
+class RunNews:
+    """What a batch says of its run. Where it has no records, `updated` and the steps mean nothing."""
+
+    first: int
+    """Sequence of the first record."""
+    count: int
+    marks: Sequence[tuple[int, RecordLike]]
+    """The records that begin or end a run or tell of a checkpoint, with their sequences."""
+    learned: Sequence[Heartbeat | Update]
+    updated: float = 0.0
+    """Time of the last record."""
+    first_step: int | None = None
+    """Of the first step, evaluation or checkpoint that has one."""
+    last_step: int | None = None
+    """Of the last record that has one, but for `train_start`."""
+
+    @classmethod
+    def of_batch(cls, batch: Batch) -> RunNews:
+        records = batch.records
+        marks = [(sequence, record) for sequence, record in batch.marks if record.kind in _MARKS]
+        news = cls(batch.first, len(records), marks, batch.learned)
+        if records:
+            news.updated = records[-1].time
+            moved = (each.step for each in records if each.step is not None and each.kind in _PROGRESS)
+            stood = (each.step for each in reversed(records) if each.step is not None and each.kind != "train_start")
+            news.first_step, news.last_step = next(moved, None), next(stood, None)
+        return news
+
+    @classmethod
+    def of_content(cls, content: Content, first: int, learned: Sequence[Heartbeat | Update]) -> RunNews:
+        places = np.flatnonzero(np.isin(content.kind, [KIND_CODES[kind] for kind in _MARKS])).tolist()
+        notes = {place: rest for place, *rest in content.notes} if places else {}
+        news = cls(first, len(content), [(first + place, _mark(content, place, notes)) for place in places], learned)
+        if len(content):
+            news.updated = float(content.time[-1])
+            told = content.step != NO_STEP
+            moved = np.flatnonzero(told & np.isin(content.kind, [KIND_CODES[kind] for kind in _PROGRESS]))
+            stood = np.flatnonzero(told & (content.kind != KIND_CODES["train_start"]))
+            news.first_step = int(content.step[moved[0]]) if len(moved) else None
+            news.last_step = int(content.step[stood[-1]]) if len(stood) else None
+        return news
+
+
+def _mark(content: Content, place: int, notes: dict[int, list[str | None]]) -> Record:
+    step = int(content.step[place])
+    _, message, details = notes.get(place, (None, None, None))
+    return Record(
+        KIND_ORDER[content.kind[place]],  # type: ignore[arg-type]
+        float(content.time[place]),
+        None if step == NO_STEP else step,
+        message=message,
+        details=json.loads(details) if details else {},
+    )
+
+
+def run_changes(run: dict[str, Any], news: RunNews) -> dict[str, Any]:
     """The columns of `run`, a row of `runs`, that a batch changes. The task's new name, where told, is "task_name"."""
     changes: dict[str, Any] = {}
-    if (batch.records or batch.learned) and (run["inferred"] or run["status"] == "pending"):
+    if (news.count or news.learned) and (run["inferred"] or run["status"] == "pending"):
         changes.update(_RUNNING)
-    for _, record in batch.marks:
+    for _, record in news.marks:
         if record.kind == "train_start":
             changes.update(_RUNNING)
         elif record.kind == "train_end":
             told = record.details.get("status")
             status = told if isinstance(told, str) and told in ENDED else "completed"
             changes.update(status=status, inferred=False, ended=record.time, message=record.message)
-    for entry in batch.learned:
+    for entry in news.learned:
         if isinstance(entry, Heartbeat):
             changes.update(heartbeat_time=entry.time, heartbeat_step=entry.step, heartbeat_phase=entry.phase)
         else:
             _learn(run, entry, changes)
-    if batch.records:
-        changes.update(_counted(run, batch))
+    if news.count:
+        changes.update(records=run["records"] + news.count, last_sequence=news.first + news.count - 1)
+        changes.update(updated=news.updated)
+        if run["first_sequence"] is None:
+            changes["first_sequence"] = news.first
+        if run["first_step"] is None:
+            changes["first_step"] = news.first_step
+        if news.last_step is not None:
+            changes["last_step"] = news.last_step
     return changes
 
 
@@ -46,24 +117,3 @@ def _learn(run: dict[str, Any], update: Update, changes: dict[str, Any]) -> None
         changes["settings"] = {**changes.get("settings", run["settings"]), **update.settings}
     if update.name is not None:
         changes["task_name"] = update.name
-
-
-def _counted(run: dict[str, Any], batch: Batch) -> dict[str, Any]:
-    records = batch.records
-    changes: dict[str, Any] = {
-        "records": run["records"] + len(records),
-        "last_sequence": batch.first + len(records) - 1,
-        "updated": records[-1].time,
-    }
-    if run["first_sequence"] is None:
-        changes["first_sequence"] = batch.first
-    if run["first_step"] is None:
-        changes["first_step"] = next((each.step for each in records if _is_progress(each)), None)
-    last = next((each.step for each in reversed(records) if each.step is not None and each.kind != "train_start"), None)
-    if last is not None:
-        changes["last_step"] = last
-    return changes
-
-
-def _is_progress(record: RecordLike) -> bool:
-    return record.step is not None and record.kind in ("step", "evaluation", "checkpoint")

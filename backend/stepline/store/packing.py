@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 
@@ -24,8 +24,6 @@ LOG_COLUMNS = (*STEP_COLUMNS, "texts", "message", "details")
 
 ROW_BYTES = 40
 """What a row takes beside its metrics and texts: key, run, kind, step, epoch, time."""
-
-_LEARNED = frozenset((Heartbeat, Update))
 
 Row = tuple[Any, ...]
 
@@ -108,19 +106,6 @@ class Batch:
                     news = SeriesNews("text", 1, text, record.step, sequence)
                     found[name] = news.after(found[name]) if name in found else news
         return found
-
-
-def sorted_out(entries: Sequence[Entry], first: int) -> Batch:
-    """A run's entries without rows: for those that become columns."""
-    # Of a class itself: isinstance with two classes takes 0.2 µs of the 2.5 that a record of a backlog takes in all.
-    others = [each for each in entries if each.__class__ in _LEARNED]
-    records = [each for each in entries if each.__class__ not in _LEARNED] if others else entries
-    return _batch(first, cast("list[RecordLike]", records), cast("list[Heartbeat | Update]", others))
-
-
-def _batch(first: int, records: Sequence[RecordLike], learned: list[Heartbeat | Update]) -> Batch:
-    marks = [(place, record) for place, record in enumerate(records, first) if record.kind != "step"]
-    return Batch(first, list(records), marks=marks, learned=learned)
 
 
 def pack(

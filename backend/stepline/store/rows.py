@@ -180,11 +180,16 @@ class LogEntry(Record):
     sequence: int
     run_id: str
     run_number: int
+    masked: bool = False
+    """Its loss is 0.0 as it was logged, and hides a NaN (stepline.store.masking): no number in its series."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """One series: the records that have the metric, ascending by sequence. All arrays have one length."""
+    """One series: the records that have the metric, ascending by sequence. All arrays have one length.
+
+    A loss that was logged as 0.0 and hides a NaN is a NaN of its own (stepline.store.masking).
+    """
 
     sequence: NDArray[np.int64]
     run: NDArray[np.int32]

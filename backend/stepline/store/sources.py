@@ -14,6 +14,7 @@ from stepline.recording.journal import Header
 from stepline.store import blocks, reading, sqlite, statements, writing
 from stepline.store.content import Names
 from stepline.store.models import CheckpointModel, RunModel, SeriesModel, SourceModel, TaskModel, TrainingLogModel
+from stepline.store.record_columns import RecordColumns
 from stepline.store.rows import Entry
 from stepline.wire import Status
 
@@ -52,7 +53,7 @@ class Together:
     def begin_run(self, header: Header) -> None:
         writing.begin_run(self._database, header)
 
-    def append(self, run_id: str, entries: Sequence[Entry], *, position: int, damaged: int = 0) -> int:
+    def append(self, run_id: str, entries: Sequence[Entry] | RecordColumns, *, position: int, damaged: int = 0) -> int:
         """As Store.append."""
         return writing.append(
             self._database, self._sets, run_id, entries, position=position, damaged=damaged, since=None

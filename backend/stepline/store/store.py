@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from stepline.errors import DatabaseNewer, StoreError, TaskAmbiguous, TaskNotFound
 from stepline.recording.journal import Header
 from stepline.store import entries, level_reading, migrations, reading, sqlite, statements, writing
-from stepline.store.levels import Levels
 from stepline.store.block_columns import PLACES
+from stepline.store.levels import Levels
 from stepline.store.models import ChangeModel, CheckpointModel, RunModel, SeriesModel, SettingModel, TaskModel
 from stepline.store.naming import Named, display_names
+from stepline.store.record_columns import RecordColumns
 from stepline.store.rows import LIVE, CheckpointRow, Columns, Entry, LogEntry, MetricRow, RunRow, TaskRow
 from stepline.store.sources import SourceRow, Together
 from stepline.store.sources import find as find_sources
@@ -90,7 +91,7 @@ class Store:
     def append(
         self,
         run_id: str,
-        entries: Sequence[Entry],
+        entries: Sequence[Entry] | RecordColumns,
         *,
         position: int,
         damaged: int = 0,
@@ -98,8 +99,9 @@ class Store:
     ) -> int:
         """Append a run's entries in their order and move its position to `position`; returns the records added.
 
-        `since` is the position at which the entries begin. Where the run stands elsewhere, or already beyond
-        `position`, another has taken them in and nothing is added. Raises StoreError.
+        Columns go into blocks as they are; so do entries, 4,096 or more at once. `since` is the position at which they
+        begin. Where the run stands elsewhere, or already beyond `position`, another has taken them in and nothing is
+        added. Raises StoreError.
         """
         with self._writing:
             return writing.append(

@@ -11,11 +11,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stepline.errors import StoreError
-from stepline.recording.journal import Header
-from stepline.store import blocks, sqlite, statements
-from stepline.store.content import SetId, of_records
-from stepline.store.lifecycle import run_changes
+from stepline.recording.journal import Header, Heartbeat, Update
+from stepline.store import blocks, masking, reading, sqlite, statements
+from stepline.store.content import Content, SetId, of_records
+from stepline.store.lifecycle import RunNews, run_changes
 from stepline.store.models import (
     ChangeModel,
     CheckpointModel,
@@ -25,9 +28,10 @@ from stepline.store.models import (
     TaskModel,
     TrainingLogModel,
 )
-from stepline.store.packing import LOG_COLUMNS, STEP_COLUMNS, Batch, SeriesNews, names_text, pack, sorted_out
+from stepline.store.packing import LOG_COLUMNS, STEP_COLUMNS, SeriesNews, names_text, pack
 from stepline.store.reading import MetricNames
-from stepline.store.rows import LIVE, Entry
+from stepline.store.record_columns import RecordColumns, content_of
+from stepline.store.rows import LIVE, Entry, RecordLike
 
 _RUN_COLUMNS = (
     "id", "task_id", "status", "inferred", "settings", "records", "first_sequence", "first_step", "position", "damaged",
@@ -74,7 +78,7 @@ def append(
     database: sqlite.Database,
     sets: MetricSets,
     run_uid: str,
-    entries: Sequence[Entry],
+    entries: Sequence[Entry] | RecordColumns,
     *,
     position: int,
     damaged: int,
@@ -91,40 +95,55 @@ def append(
             return 0
         task_id = run["task_id"]
         ((first,),) = statements.select(database, TaskModel, ("next_sequence",), id=task_id)
-        if len(entries) >= blocks.BACKLOG_RECORDS:
-            batch, series = _append_columns(database, task_id, run["id"], first, entries, set_id)
+        if isinstance(entries, RecordColumns):
+            content = content_of(entries, run["id"], first, set_id)
+            news, series = _append_blocks(database, task_id, first, content, entries.learned)
+        elif len(entries) >= blocks.BACKLOG_RECORDS:
+            records, learned = _told_apart(entries)
+            content = of_records(records, run["id"], first, set_id)
+            news, series = _append_blocks(database, task_id, first, content, learned)
         else:
-            batch, series = _append_rows(database, task_id, run["id"], first, entries, set_id)
-        changes = run_changes(run, batch)
-        task_changes: dict[str, Any] = {"next_sequence": first + len(batch.records)}
+            news, series = _append_rows(database, task_id, run["id"], first, entries, set_id)
+        changes = run_changes(run, news)
+        task_changes: dict[str, Any] = {"next_sequence": first + news.count}
         if "task_name" in changes:
             task_changes["name"] = changes.pop("task_name")
-        _add_checkpoints(database, task_id, run["id"], batch)
+        _add_checkpoints(database, task_id, run["id"], news)
         merge_series(database, task_id, series)
         changes.update(position=position, damaged=run["damaged"] + damaged)
         statements.update(database, RunModel, changes, id=run["id"])
         _refresh_task(database, task_id, task_changes)
     # Only now: a set that was made in a transaction that failed is not there.
     sets.update(new_sets)
-    return len(batch.records)
+    return news.count
 
 
-def _append_columns(
-    database: sqlite.Database, task_id: int, run_id: int, first: int, entries: Sequence[Entry], set_id: SetId
-) -> tuple[Batch, dict[str, SeriesNews]]:
+def _told_apart(entries: Sequence[Entry]) -> tuple[list[RecordLike], list[Heartbeat | Update]]:
+    records: list[RecordLike] = []
+    learned: list[Heartbeat | Update] = []
+    for each in entries:
+        if isinstance(each, (Heartbeat, Update)):
+            learned.append(each)
+        else:
+            records.append(each)
+    return records, learned
+
+
+def _append_blocks(
+    database: sqlite.Database, task_id: int, first: int, content: Content, learned: Sequence[Heartbeat | Update]
+) -> tuple[RunNews, dict[str, SeriesNews]]:
     """A backlog: into blocks at once, after the rows that are there."""
-    batch = sorted_out(entries, first)
-    if not batch.records:
-        return batch, {}
-    content = of_records(batch.records, run_id, first, set_id)
-    blocks.pack_rows(database, task_id, MetricNames(database).of, content)
-    return batch, content.series()
+    if len(content):
+        masking.mask_content(content, _losses_before(database, task_id, int(content.run[0]), first))
+        blocks.pack_rows(database, task_id, MetricNames(database).of, content)
+    return RunNews.of_content(content, first, learned), content.series()
 
 
 def _append_rows(
     database: sqlite.Database, task_id: int, run_id: int, first: int, entries: Sequence[Entry], set_id: SetId
-) -> tuple[Batch, dict[str, SeriesNews]]:
+) -> tuple[RunNews, dict[str, SeriesNews]]:
     """As rows; when there are many, all of them become blocks."""
+    entries = masking.masked_records(entries, _losses_before(database, task_id, run_id, first))
     batch = pack(entries, task_id, run_id, first, set_id)
     ((packed, size),) = statements.select(database, TaskModel, ("packed", "bytes"), id=task_id)
     for full, rows in batch.parts:
@@ -135,7 +154,24 @@ def _append_rows(
         blocks.pack_rows(database, task_id, MetricNames(database).of)
     else:
         statements.update(database, TaskModel, {"bytes": size + batch.bytes}, id=task_id)
-    return batch, batch.series()
+    return RunNews.of_batch(batch), batch.series()
+
+
+def _losses_before(database: sqlite.Database, task_id: int, run_id: int, first: int) -> masking.Before:
+    """The run's newest finite losses before sequence `first`, read when asked for: only a loss of 0.0 needs them."""
+
+    def before() -> NDArray[np.float64]:
+        names = MetricNames(database)
+        span = 4 * masking.BEFORE_POINTS
+        while True:
+            begin = max(0, first - span)
+            found = reading.points(database, names, task_id, masking.LOSS, begin, first, columns=())
+            values: NDArray[np.float64] = found.value[(found.run == run_id) & np.isfinite(found.value)]
+            if len(values) >= masking.BEFORE_POINTS or begin == 0:
+                return values[-masking.BEFORE_POINTS :]
+            span *= 8
+
+    return before
 
 
 def end_run(database: sqlite.Database, run_uid: str, status: str, message: str | None, time: float) -> bool:
@@ -180,9 +216,9 @@ def _metric_set(database: sqlite.Database, names: tuple[str, ...]) -> int:
     return int(found[0][0])
 
 
-def _add_checkpoints(database: sqlite.Database, task_id: int, run_id: int, batch: Batch) -> None:
+def _add_checkpoints(database: sqlite.Database, task_id: int, run_id: int, news: RunNews) -> None:
     rows = []
-    for sequence, record in batch.marks:
+    for sequence, record in news.marks:
         if record.kind == "checkpoint":
             path, size, secs = (record.details.get(name) for name in ("path", "bytes", "secs"))
             rows.append(

@@ -141,41 +141,6 @@ describe('marks', () => {
   })
 })
 
-describe('a loss that was not a number and was logged as 0', () => {
-  const finding = {
-    id: 'masked_nan:1:2',
-    rule: 'masked_nan',
-    severity: 'error' as const,
-    run: 1,
-    first_sequence: 2,
-    last_sequence: 4,
-    evidence: {},
-  }
-  const values = { loss: [3, 2.5, 0, 0, 0, 2.4], perplexity: [20, 12, 1, 1, 1, 11], grad_norm: [1, 1, 0, 0, 0, 1] }
-  const drawnOf = (name: keyof typeof values) => {
-    const line = { ...writtenRun(1, 0, values[name]), smooth: values[name].map((value) => value / 2) }
-    const all = { from: 0, to: 6, smoothing: { ema: 2, ma: 0 }, series: { [name]: [line] } }
-    return plan({ series: series(all), findings: [finding] })
-  }
-
-  it.each(['loss', 'perplexity'] as const)('breaks both lines of %s and is marked over its stretch', (name) => {
-    const drawn = drawnOf(name)
-    for (const line of flats(drawn).filter((one) => one.type === 'line' && one.data.length === 12)) {
-      const y = [...line.data].filter((_, at) => at % 2 === 1)
-      expect(y.map(Number.isFinite)).toEqual([true, true, false, false, false, true])
-    }
-    expect(flats(drawn).filter((one) => one.data.length === 12)).toHaveLength(2)
-    const triangles = curves(drawn).find((one) => one.symbol === 'triangle')!
-    expect(triangles.data).toEqual([[3, drawn.geometry.y.min]])
-    expect(drawn.nonFinite).toBe(3)
-    expect(drawn.option.graphic!.elements.some((one) => one.type === 'rect')).toBe(true)
-  })
-
-  it('leaves other metrics as they are', () => {
-    expect(drawnOf('grad_norm').nonFinite).toBe(0)
-  })
-})
-
 describe('points behind the picture', () => {
   it('are counted exactly where all are drawn, and told as an estimate in a thinned zoom', () => {
     const all = { from: 0, to: 100, series: { loss: [writtenRun(1, 0, falling(100))] } }

@@ -10,7 +10,6 @@ import type { LineSeriesOption, ScatterSeriesOption } from 'echarts/charts'
 import { axisTicks, type Tick } from './axes'
 import { metricCurves, runColor, type CurveSeries } from './curves'
 import { bestPlace, checkpointMarks, dot, evaluationCurves, nonFiniteMarks, nonFiniteStretches } from './marks'
-import { unmasked } from './masked'
 import { plotEdges, toX, type ChartSize, type Geometry } from './geometry'
 import { lastFinite, text, type ChartWords, type Graphic, type Measure } from './graphics'
 import { annotations, endLabels, lineEnd } from './labels'
@@ -76,8 +75,7 @@ export interface Plan {
 const TITLE_PX = 32
 
 /** Null where there is nothing finite in view. */
-export function planChart(logged: PlanInput): Plan | null {
-  const input = { ...logged, series: unmasked(logged.series, logged.findings) }
+export function planChart(input: PlanInput): Plan | null {
   const { series, size, axis, view, tokens, language, evaluations } = input
   const kind = metricKind(series.name)
   const extent = valueExtent({

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { LogRow } from '@/wire'
 import { filterRows, kindsOf } from './log-filter'
 
-const base = { run: 1, epoch: null, time: 0, status: null }
+const base = { run: 1, epoch: null, time: 0, status: null, masked: false }
 const rows: LogRow[] = [
   { ...base, sequence: 3, step: 40, kind: 'message', metrics: {}, message: '已替换数据 ABC' },
   { ...base, sequence: 2, step: 30, kind: 'evaluation', metrics: { eval_loss: 2.5 }, message: null },

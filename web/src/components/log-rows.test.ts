@@ -18,6 +18,7 @@ function row(part: Partial<LogRow>): LogRow {
     metrics: {},
     message: null,
     status: null,
+    masked: false,
     ...part,
   }
 }
@@ -63,6 +64,12 @@ describe('figures', () => {
     const [loss, rate] = logCells(row({ metrics: { loss: value, learning_rate: 1e-4 } }), format)
     expect(loss?.bad).toBe(true)
     expect(rate?.bad).toBe(false)
+  })
+
+  it('marks a loss of 0 that hides a NaN, and shows it as it was logged', () => {
+    const [loss, rate] = logCells(row({ masked: true, metrics: { loss: 0, learning_rate: 0 } }), format)
+    expect(loss).toMatchObject({ text: '0.000', bad: true, masked: true })
+    expect(rate).toMatchObject({ bad: false, masked: false })
   })
 })
 

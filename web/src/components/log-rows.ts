@@ -33,6 +33,8 @@ export interface LogCell {
   text: string
   /** NaN or infinite: news. */
   bad: boolean
+  /** A NaN that the trainer logged as 0. */
+  masked: boolean
 }
 
 export interface LogSentence {
@@ -49,8 +51,9 @@ export function logCells(row: LogRow, format: Format): LogCell[] {
   return LOG_COLUMNS.map(({ key, metrics }) => {
     const metric = metrics.find((name) => row.metrics[name] !== undefined)
     const value = metric === undefined ? undefined : row.metrics[metric]
-    if (metric === undefined || value === undefined) return { key, text: '', bad: false }
-    return { key, text: format.precise(metric, value), bad: NON_FINITE.includes(value) }
+    if (metric === undefined || value === undefined) return { key, text: '', bad: false, masked: false }
+    const masked = row.masked && metric === 'loss'
+    return { key, text: format.precise(metric, value), bad: masked || NON_FINITE.includes(value), masked }
   })
 }
 

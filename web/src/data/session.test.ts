@@ -63,6 +63,7 @@ class Server {
       metrics: {},
       message: null,
       status: null,
+      masked: false,
     }
   }
 

@@ -340,6 +340,7 @@ export const en = {
     rename: 'rename',
   },
   log: {
+    masked: 'NaN, logged as 0 by the trainer: no point of the curve',
     title: 'Training log',
     label: 'Training log',
     all: 'All',

@@ -334,6 +334,7 @@ export const zh: Messages = {
     rename: '重命名',
   },
   log: {
+    masked: '实为 NaN，被训练器记为 0：不计入曲线',
     title: '训练日志',
     label: '训练日志',
     all: '全部',

@@ -6,6 +6,8 @@ Records of one length are columns of one matrix, so the loop runs over a record'
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,3 +45,15 @@ def masked_of_columns(data: NDArray[np.uint8], starts: NDArray[np.int64], length
         crc = _TABLE[(crc ^ data[starts + place]) & np.uint32(0xFF)] ^ (crc >> np.uint32(8))
     crc ^= np.uint32(0xFFFF_FFFF)
     return ((crc >> np.uint32(15)) | (crc << np.uint32(17))) + np.uint32(_MASK_DELTA)
+
+
+def masked_of(records: Sequence[bytes]) -> list[int]:
+    """The masked sum of each record."""
+    lengths = np.fromiter(map(len, records), np.int64, len(records))
+    starts = np.cumsum(lengths) - lengths
+    data = np.frombuffer(b"".join(records), np.uint8)
+    sums = np.empty(len(records), np.uint32)
+    for length in np.unique(lengths).tolist():
+        which = np.flatnonzero(lengths == length)
+        sums[which] = masked_of_columns(data, starts[which], length)
+    return [int(each) for each in sums]
