@@ -23,7 +23,7 @@ from stepline.live import Live, Source
 from stepline.recording.journal import Header, Process, Record
 from stepline.server import Server
 from stepline.store import Store
-from stepline.wire import Imported, TaskDetail
+from stepline.wire import DemoBegun, Imported, TaskDetail, Trash
 from stepline.writer import Address
 
 PATIENCE_SECS = 20.0
@@ -89,6 +89,21 @@ class FrontDoor:
 
     def take_in_uploaded(self, folder: Path) -> list[Imported]:
         return self.take_in([path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()])
+
+    def trash(self) -> Trash:
+        return {"tasks": [], "kept_days": 30}
+
+    def put_in_trash(self, task_ids: Sequence[str]) -> None:
+        self.store.put_in_trash(task_ids, time.time())
+
+    def restore(self, task_ids: Sequence[str]) -> None:
+        self.store.restore(task_ids)
+
+    def remove(self, task_ids: Sequence[str]) -> None:
+        self.store.remove(task_ids, time.time())
+
+    def demo(self) -> DemoBegun:
+        return {"kind": "recorded"}
 
     def notes(self) -> list[str]:
         return ["one line was left out"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepline.app import take_in
+from stepline.app import App, take_in
 from stepline.command import main
-from stepline.demo import text
+from stepline.demo import recorded, text
 from stepline.demo.training import new_folder
 from stepline.home import Home
 from tests.front_door import wait_for
@@ -145,3 +146,38 @@ def test_an_export_gives_back_what_the_trainer_logged(
             assert record["epoch"] == entry.pop("epoch")
             # The recorder adds to what the trainer logs (samples a second), and changes none of it.
             assert {name: record["metrics"].get(name) for name in entry} == entry
+
+
+def test_a_recorded_training_is_played_and_says_that_it_is_one(home: Home):
+    recorded.play(home, threading.Event(), secs_per_step=0)
+    with take_in(home) as store:
+        (task,) = store.tasks()
+        assert "recorded" in task.name
+        # Both begin within one second here, so their order is not told.
+        runs = sorted((run.last_step, run.status) for run in store.runs(task.id))
+        assert runs == [(30, "stopped"), (160, "completed")]
+        said = [entry.message for entry in store.records(task.id, kinds=["message"])]
+        assert said == [recorded.SAID] * 2
+
+
+def test_the_playing_ends_when_it_is_asked_to(home: Home):
+    stopping = threading.Event()
+    stopping.set()
+    recorded.play(home, stopping)
+    with take_in(home) as store:
+        assert [run.status for run in store.runs(store.tasks()[0].id)] == ["stopped"]
+
+
+def test_a_demo_that_a_page_began_trains_apart_and_ends_with_the_app(home: Home):
+    pytest.importorskip("transformers", reason="transformers is missing: make setup")
+    app = App(home)
+    app.start()
+    try:
+        assert app.demo() == {"kind": "training"}
+        assert app.demo() == {"kind": "training"}, "one at a time"
+        wait_for(lambda: app.store.tasks() and app.store.tasks()[0].step)
+    finally:
+        app.stop()
+    with take_in(home) as store:
+        (task,) = store.tasks()
+        assert task.status == "stopped"

@@ -54,6 +54,15 @@ LINES = [
     ("{'loss': '1.5', 'epoch': '0.25'}", {"loss": 1.5, "epoch": 0.25}),
     ("12/11/2023 05:14:10 - INFO - __main__ -   {'loss': 0.5, 'epoch': 2.5}", {"loss": 0.5, "epoch": 2.5}),
     ("global step 10: train_loss=2.5", {"step": 10, "train_loss": 2.5}),
+    ("第3轮 训练损失: 2.5 验证损失：2.25 准确率: 51%", {"epoch": 3, "训练损失": 2.5, "验证损失": 2.25, "准确率": 51}),
+    (
+        "Train: 0 [  50/1251 (  4%)]  Loss: 6.5 (6.95)  Time: 0.5s",
+        {"epoch": 0, "step": "50/1251", "Loss": 6.5, "Time": 0.5},
+    ),
+    (
+        "2024-01-01 10:00:01,123 - mindformers[callback.py:316] - INFO - step:[ 2/ 100], loss:[2.5/2.000]",
+        {"step": "2/100", "loss": 2.5},
+    ),
 ]
 
 
@@ -148,3 +157,64 @@ def test_prose_is_nothing(tmp_path):
     (tmp_path / "log").write_text("We lost 3 games.\nThe end.\n")
     with pytest.raises(ImportFailed):
         gathered(tmp_path / "log")
+
+
+def records_of(folder: Path, words: str) -> list[tuple[int | None, dict]]:
+    path = folder / "log.txt"
+    path.write_text(words, encoding="utf-8")
+    (task,) = gathered(path).tasks
+    return [(record.step, record.metrics) for _, record in task.records()]
+
+
+def test_a_box_is_a_row(tmp_path):
+    edge = "-" * 36
+    box = "\n".join(
+        [edge, "| time/   |        |", "|    total_timesteps  | {0}   |", "| train/              |        |",
+         "|    loss             | {1}    |", edge]
+    )  # fmt: skip
+    assert records_of(tmp_path, f"{box.format(2048, 0.5)}\n{box.format(4096, 0.25)}\n") == [
+        (2048, {"loss": 0.5}),
+        (4096, {"loss": 0.25}),
+    ]
+
+
+def test_ultralytics_prints_names_above_and_figures_before_the_bar(tmp_path):
+    heading = "      Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size\n"
+    bar = "      {0}/3      3.2G      {1}      2.5      1.25         88        640: {2}%|###| 10/10 [00:20<00:00]\r"
+    below = "                 Class     Images  Instances      Box(P          R      mAP50  mAP50-95): 100%|#| 1/1\n"
+    every = "                   all        300       1200      0.5      0.25      0.125      0.75\n"
+    words = "".join(
+        heading + bar.format(epoch, 9.0, 40) + bar.format(epoch, 2.0 / epoch, 100) + "\n" + below + every
+        for epoch in (1, 2)
+    )
+    evaluated = {
+        "metrics/precision(B)": 0.5, "metrics/recall(B)": 0.25, "metrics/mAP50(B)": 0.125, "metrics/mAP50-95(B)": 0.75,
+    }  # fmt: skip
+    assert records_of(tmp_path, words) == [
+        (1, {"loss": 2.0, "train/cls_loss": 2.5, "train/dfl_loss": 1.25}),
+        (1, evaluated),
+        (2, {"loss": 1.0, "train/cls_loss": 2.5, "train/dfl_loss": 1.25}),
+        (2, evaluated),
+    ]
+
+
+def test_figures_below_a_step_are_at_that_step(tmp_path):
+    words = "".join(
+        f"2024-01-01 10:00:0{step}\tolmo.train:800\tINFO\t[step={step}0/900]\n    train/CrossEntropyLoss={9 - step}.5\n"
+        for step in range(1, 4)
+    )
+    assert records_of(tmp_path, words) == [(10, {"loss": 8.5}), (20, {"loss": 7.5}), (30, {"loss": 6.5})]
+
+
+def test_the_script_before_a_log_is_no_loss_of_it(tmp_path):
+    steps = "".join(f"step:{step}/50 train_loss:{9 - step / 10} train_time:{step}ms\n" for step in range(1, 51))
+    found = records_of(tmp_path, "import torch\nloss = 3\nlr = 0.5\n====\n" + steps)
+    assert [metrics["loss"] for _, metrics in found if "loss" in metrics] == [9 - step / 10 for step in range(1, 51)]
+
+
+def test_a_rank_in_brackets_and_colours_are_no_json(tmp_path):
+    lines = [
+        f"[rank0]:[titan] 2024-01-01 10:00:0{step} - \x1b[31mstep: {step} \x1b[32mloss: {step}.5\x1b[0m"
+        for step in (1, 2)
+    ]
+    assert [(step, found["loss"]) for step, found in records_of(tmp_path, "\n".join(lines))] == [(1, 1.5), (2, 2.5)]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import isnan, nan
 from pathlib import Path
 
+import polars
 import pytest
 
+from stepline.errors import ImportFailed
 from stepline.importers import gathered
 from stepline.importers.imported import ImportedTask
 
@@ -99,3 +102,69 @@ def test_chinese_names_in_gbk(tmp_path):
 def test_numbers_without_a_header(tmp_path, words, steps):
     found = rows(read(tmp_path, words))
     assert found == [(steps[0], {"loss": 2.5}), (steps[1], {"loss": 2.25})]
+
+
+def test_charts_downloaded_from_wandb_are_a_run_each(tmp_path):
+    header = (
+        '"Step","a - train/loss","a - train/loss__MIN","a - train/loss__MAX","b - train/loss","b - train/loss__MIN"'
+    )
+    task = read(
+        tmp_path, header + "\n" + "".join(f'"{step}","{step}.5","0","0","{step}.25","0"\n' for step in range(4))
+    )
+    assert [[(each.step, each.metrics) for each in run.records()] for run in task.runs] == [
+        [(step, {"loss": step + part}) for step in range(4)] for part in (0.5, 0.25)
+    ]
+    assert [run.settings["rank"] for run in task.runs] == ["a", "b"]
+
+
+def test_a_metric_a_row(tmp_path):
+    lines = [f"{step},{name},{value}" for step in range(3) for name, value in (("loss", 2.5), ("lr", 0.5))]
+    task = read(tmp_path, "\n".join(["step,metric,value", *lines]))
+    assert rows(task) == [(step, metrics) for step in range(3) for metrics in ({"loss": 2.5}, {"lr": 0.5})]
+
+
+def test_chinese_headings(tmp_path):
+    task = read(tmp_path, "轮次,训练损失,验证损失\n1,2.5,3\n2,2,2.5\n", encoding="gbk")
+    assert rows(task) == [(1, {"loss": 2.5, "eval_loss": 3.0}), (2, {"loss": 2.0, "eval_loss": 2.5})]
+
+
+def test_parquet_of_another_tool(tmp_path):
+    path = tmp_path / "metrics.parquet"
+    polars.DataFrame(
+        {"step": [1, 2, 3], "loss": [2.5, None, float("nan")], "text": ["a", None, "b"], "list": [[1], [2], [3]]}
+    ).write_parquet(path)
+    (task,) = gathered(path).tasks
+    assert repr(rows(task)) == repr(
+        [(1, {"loss": 2.5, "text": "a", "list": 1.0}), (2, {"list": 2.0}), (3, {"loss": nan, "text": "b", "list": 3.0})]
+    )
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ImportFailed, match="damaged Parquet"):
+        gathered(path)
+
+
+def test_tensorboards_download_as_json(tmp_path):
+    (tmp_path / "run-x-tag-train_loss.json").write_text("[[1700000000.5, 10, 2.5], [1700000001.5, 20, 2.0]]")
+    (task,) = gathered(tmp_path / "run-x-tag-train_loss.json").tasks
+    assert [(each.step, each.time, each.metrics) for _, each in task.records()] == [
+        (10, 1700000000.5, {"loss": 2.5}),
+        (20, 1700000001.5, {"loss": 2.0}),
+    ]
+
+
+def test_mlflows_files_of_one_run_are_one_task(tmp_path):
+    run = tmp_path / "mlruns" / "1" / "abc"
+    (run / "metrics" / "eval").mkdir(parents=True)
+    (run / "params").mkdir()
+    lines = [f"{1_700_000_000_000 + step * 1000} {step / 4} {step}" for step in range(4)]
+    (run / "metrics" / "loss").write_text("\n".join(lines) + "\n17000")
+    (run / "metrics" / "eval" / "loss").write_text("1700000002000 nan 2\n")
+    (run / "params" / "lr").write_text("0.001")
+    (run / "meta.yaml").write_text("run_name: brave-fox\nstatus: 4\n")
+    (task,) = gathered(tmp_path).tasks
+    assert task.name == "brave-fox"
+    assert [(each.step, each.time) for _, each in task.records()] == [
+        (step, 1_700_000_000.0 + step) for step in range(4)
+    ]
+    assert [each.metrics["loss"] for _, each in task.records()] == [0, 0.25, 0.5, 0.75]
+    assert isnan(list(task.records())[2][1].metrics["eval_loss"])
+    assert (task.runs[0].settings, task.runs[0].status, task.left_out_count) == ({"lr": 0.001}, "failed", 1)

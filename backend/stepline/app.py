@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from stepline import facts, kernels
+from stepline import facts, kernels, trash
+from stepline.demo.begun import BegunDemo
 from stepline.errors import Refused, SteplineError, StoreError, Unavailable, error_of
 from stepline.facts.findings import Findings
 from stepline.home import Home
@@ -29,7 +30,7 @@ from stepline.server import Server
 from stepline.server.forwarding import TIMEOUT_SECS
 from stepline.server.uploads import uploads_folder
 from stepline.store import Store
-from stepline.wire import Imported, TakenIn, TaskDetail
+from stepline.wire import DemoBegun, Imported, TakenIn, TaskDetail, Trash
 from stepline.writer import Address, WriterLock, publish_address, read_address, withdraw_address
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class App:
         self._left_stores: list[Store] = []
         self._ingest: Ingest | None = None
         self._findings: Findings | None = None
+        self._demo = BegunDemo(home)
         self._ending = threading.Event()
         self._watch: threading.Thread | None = None
         self.live = Live(Source(lambda: self.store, self.detail, lambda: self.is_writer))
@@ -104,6 +106,7 @@ class App:
     def stop(self) -> None:
         """End everything in order, clients first; no thread, port or lock is left. Safe to call twice."""
         self._ending.set()
+        self._demo.stop()
         if self._watch is not None and self._watch.is_alive():
             self._watch.join()
         if self._lock.held:
@@ -137,6 +140,25 @@ class App:
         self.live.nudge()
         return found
 
+    def trash(self) -> Trash:
+        return trash.content(self.home, self.store)
+
+    def put_in_trash(self, task_ids: Sequence[str]) -> None:
+        """Raises TaskNotFound, and TaskIsLive where one still trains; then none is put there."""
+        trash.put(self.home, self.store, self._writing_ingest(), task_ids)
+
+    def restore(self, task_ids: Sequence[str]) -> None:
+        """Raises TaskNotFound."""
+        trash.restore(self.home, self.store, self._writing_ingest(), task_ids)
+
+    def remove(self, task_ids: Sequence[str]) -> None:
+        """Remove tasks in the trash for good."""
+        trash.empty(self.home, self.store, self._writing_ingest(), task_ids)
+
+    def demo(self) -> DemoBegun:
+        """Begin the demo's training, or play a recorded one."""
+        return self._demo.begin()
+
     def notes(self) -> list[str]:
         """What a person should know: journals that were refused, lines that were left out. The writer alone knows."""
         return [] if self._ingest is None else list(self._ingest.notes)
@@ -166,6 +188,7 @@ class App:
             self._findings.stop()
         self._store, self._findings = store, Findings(store)
         ingest = Ingest(self.home, store)
+        trash.tidy(self.home, store, ingest)
         ingest.on_change = lambda tasks: self.live.nudge()
         ingest.start()
         self._ingest = ingest

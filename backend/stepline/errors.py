@@ -10,6 +10,7 @@
     │   └── JournalNewer      its format's major version is later than ours
     ├── TaskNotFound          no task of that name or id
     ├── TaskAmbiguous         several tasks bear that name
+    ├── TaskIsLive            what was asked has to wait until the task no longer trains
     ├── SeriesNotFound        the task has no such metric
     ├── AddressInUse          the port is taken
     ├── ImportFailed          a file or folder holds no training history that can be taken
@@ -79,6 +80,11 @@ class TaskNotFound(SteplineError):
 
 class TaskAmbiguous(SteplineError):
     code = "task_ambiguous"
+    http_status = 409
+
+
+class TaskIsLive(SteplineError):
+    code = "task_is_live"
     http_status = 409
 
 

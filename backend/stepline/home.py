@@ -2,6 +2,7 @@
 
     home/                      0700
       journals/<run id>.jsonl  what training processes write; may lie on a network file system
+      trash/                   the journals of tasks in the trash
       stepline.db              the store
       writer.lock, writer.json who writes the store now (stepline.writer)
       kernels/                 compiled kernels
@@ -84,6 +85,10 @@ class Home:
     @property
     def journals(self) -> Path:
         return self.path / "journals"
+
+    @property
+    def trash(self) -> Path:
+        return self.path / "trash"
 
     @cached_property
     def folder(self) -> Path:

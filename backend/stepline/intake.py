@@ -26,6 +26,7 @@ def take_in_all(
     """Take in what lies in the home, then each path. Raises StoreError; what `progress` raises leaves nothing half."""
     ingest.take_in_all()
     found = import_paths(store, paths, progress=progress, journal=lambda path: _take_journal(ingest, store, path))
+    _bring_back(store, found)
     return [as_wire(each) for each in found]
 
 
@@ -37,7 +38,16 @@ def take_in_uploaded(ingest: Ingest, store: Store, folder: Path) -> list[Importe
         journal=lambda path: _take_journal(ingest, store, path),
         uploaded=folder,
     )
+    _bring_back(store, found)
     return [as_wire(each) for each in found]
+
+
+def _bring_back(store: Store, found: Sequence[ImportResult]) -> None:
+    """What somebody brings here does not stay in the trash, also where it was known already."""
+    trashed = {row.id for row in store.trash()}
+    asked = [each.task_id for each in found if each.task_id is not None and each.task_id in trashed]
+    if asked:
+        store.restore(asked)
 
 
 def as_wire(result: ImportResult) -> Imported:

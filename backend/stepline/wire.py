@@ -126,6 +126,8 @@ class TaskDetail(TypedDict):
     remaining_secs: tuple[float, float] | None
     """Time remaining as a range; None where it cannot be said."""
     logging_steps: int | None
+    mean_speed: Number | None
+    """Mean of all samples per second that were logged; None while the task trains."""
     cursor: int
     """Sequence of the next record: what this answer does not hold yet begins here."""
 
@@ -220,6 +222,49 @@ class TaskEdit(TypedDict, total=False):
     name: str
     tags: list[str]
     notes: str
+
+
+class TrashedTask(TypedDict):
+    task: Task
+    since: float
+    bytes: int
+    """With its journals."""
+
+
+class Trash(TypedDict):
+    tasks: list[TrashedTask]
+    """The one that came last first."""
+    kept_days: int
+    """After so many days a task is removed; 0: it stays until somebody empties the trash."""
+
+
+class ChosenTasks(TypedDict):
+    """Ids of tasks that a person chose."""
+
+    tasks: list[str]
+
+
+class DemoBegun(TypedDict):
+    kind: Literal["training", "recorded"]
+    """`recorded`: no transformers here, so a training that was recorded elsewhere is played."""
+
+
+class ReturnKey(TypedDict):
+    """What a page keeps to come back by itself after a restart on the same home; hexadecimal."""
+
+    key: str
+    port: int
+
+
+class Challenge(TypedDict):
+    nonce: str
+
+
+class ReturnProof(TypedDict):
+    """The server's proof for the page's nonce, with a nonce of its own; then the page's proof for that one."""
+
+    nonce: str
+    proof: str
 
 
 class TakeIn(TypedDict):

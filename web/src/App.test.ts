@@ -55,6 +55,7 @@ const detail: TaskDetail = {
   findings: [],
   progress: 0.124,
   remaining_secs: [2460, 2760],
+  mean_speed: null,
   logging_steps: 10,
   cursor: 3,
 }
@@ -308,6 +309,6 @@ describe('the page', () => {
     MadeSocket.newest!.onmessage!(new MessageEvent('message', { data: JSON.stringify(message) }))
     await settle()
     expect(seen('empty-home')).toContain('SteplineCallback()')
-    expect(seen('empty-home')).toContain('stepline demo')
+    expect(seen('empty-home')).toContain('Run the demo')
   })
 })

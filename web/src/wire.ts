@@ -128,6 +128,8 @@ export interface TaskDetail {
   /** Time remaining as a range; None where it cannot be said. */
   remaining_secs: [number, number] | null
   logging_steps: number | null
+  /** Mean of all samples per second that were logged; None while the task trains. */
+  mean_speed: Number | null
   /** Sequence of the next record: what this answer does not hold yet begins here. */
   cursor: number
 }
@@ -216,6 +218,46 @@ export interface TaskEdit {
   name?: string
   tags?: string[]
   notes?: string
+}
+
+export interface TrashedTask {
+  task: Task
+  since: number
+  /** With its journals. */
+  bytes: number
+}
+
+export interface Trash {
+  /** The one that came last first. */
+  tasks: TrashedTask[]
+  /** After so many days a task is removed; 0: it stays until somebody empties the trash. */
+  kept_days: number
+}
+
+/** Ids of tasks that a person chose. */
+export interface ChosenTasks {
+  tasks: string[]
+}
+
+export interface DemoBegun {
+  /** `recorded`: no transformers here, so a training that was recorded elsewhere is played. */
+  kind: 'training' | 'recorded'
+}
+
+/** What a page keeps to come back by itself after a restart on the same home; hexadecimal. */
+export interface ReturnKey {
+  key: string
+  port: number
+}
+
+export interface Challenge {
+  nonce: string
+}
+
+/** The server's proof for the page's nonce, with a nonce of its own; then the page's proof for that one. */
+export interface ReturnProof {
+  nonce: string
+  proof: string
 }
 
 /** Asks to take in what lies in the home, and the histories at these paths besides: files, folders, journals. */

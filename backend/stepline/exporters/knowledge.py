@@ -13,6 +13,7 @@ def of_runs(store: Store, task_id: str) -> dict[str, dict[str, Any]]:
     about = {"id": task.id, "name": task.name, "tags": list(task.tags), "notes": task.notes}
     return {
         run.id: {
+            "id": run.id,
             "task": about,
             "number": run.number,
             "status": run.status,

@@ -42,6 +42,7 @@ class _UpTo:
 class _Examination:
     def __init__(self, store: Store) -> None:
         self.source = _UpTo(store)
+        self.generation = 0
         # One for each task: it lets nobody in while it examines.
         self.diagnosis = Diagnosis(cast(Examined, self.source))
         self.queued = False
@@ -61,9 +62,14 @@ class Findings:
 
     def of(self, task_id: str) -> list[Finding]:
         """The findings that stand now, the newest first; those known so far where much is new. Raises TaskNotFound."""
-        cursor = self._store.next_sequence(task_id)
+        cursor, generation = self._store.next_sequence(task_id), self._store.generation(task_id)
         with self._lock:
-            examination = self._examinations.setdefault(task_id, _Examination(self._store))
+            known = self._examinations.get(task_id)
+            if known is None or known.generation != generation:
+                # Records were taken away: nothing that was found of them stands.
+                self._examinations[task_id] = known = _Examination(self._store)
+                known.generation = generation
+            examination = known
             self._examinations.move_to_end(task_id)
             while len(self._examinations) > TASKS_KEPT:
                 self._examinations.popitem(last=False)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from stepline.errors import ImportFailed
 from stepline.importers import console_patterns as patterns
+from stepline.importers.console_tables import PrintedTables
 from stepline.importers.imported import Reading, Remarks, Row, Value, kept
 from stepline.importers.lines import lines
 from stepline.importers.naming import name_for
@@ -40,7 +41,9 @@ class _State:
     bar_counts: bool = False
     bar_shown: tuple[float | None, int] | None = None
     waiting: Row | None = None
+    step: float | None = None
     unread: int = 0
+    tables: PrintedTables = field(default_factory=PrintedTables)
     settings: dict[str, Value] = field(default_factory=dict)
 
 
@@ -74,7 +77,8 @@ def read(path: Path) -> Reading:
 
 def understood(sample: list[str]) -> int:
     """How many of these lines are rows."""
-    return sum(1 for words in sample if patterns.figures(words) is not None)
+    tables = PrintedTables()
+    return sum(1 for words in sample if tables.rows(words) is not None or patterns.figures(words) is not None)
 
 
 def _rows(path: Path, remarks: Remarks, state: _State) -> Iterator[Row]:
@@ -82,11 +86,20 @@ def _rows(path: Path, remarks: Remarks, state: _State) -> Iterator[Row]:
         for _, words in lines(opened, remarks):
             if stamp := _STAMP.search(words[:_STAMP_WITHIN_CHARS]):
                 state.time = wall_time(stamp[0]) or state.time
+            if (of_table := state.tables.rows(words)) is not None:
+                for row in of_table:
+                    row.time = state.time
+                    yield row
+                continue
             if bar := patterns.progress(words):
                 yield from _on_bar(bar, words, state)
                 continue
             if (epoch := patterns.epoch_heading(words)) is not None:
                 state.epoch = epoch
+                continue
+            if heading := patterns.step_heading(words):
+                state.step, total = heading
+                state.bar_total = max(state.bar_total, total)
                 continue
             found = patterns.figures(words)
             if found is None:
@@ -98,6 +111,8 @@ def _rows(path: Path, remarks: Remarks, state: _State) -> Iterator[Row]:
             row = Row(values, time=state.time)
             if state.epoch is not None and not any(name in values for name in ("epoch", "step", "iter")):
                 row.values["epoch"] = state.epoch
+            if state.step is not None and not any(name in values for name in ("step", "iter", "global_step")):
+                row.values["step"] = state.step
             if state.waiting is not None:
                 yield _placed(state)
             if is_dictionary and "step" not in values and "global_step" not in values:

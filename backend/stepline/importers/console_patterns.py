@@ -44,13 +44,16 @@ _EPOCH_PART = re.compile(
 )
 _ITER_PART = re.compile(r"iter\s*\((?P<mode>\w+)\)\s*\[\s*(?P<step>\d+)\s*/\s*(?P<total>\d+)\s*\]", re.IGNORECASE)
 _TORCH_PART = re.compile(
-    r"epoch:?\s*(?P<epoch>\d+)\s*[:|]?\s*\[?\s*(?P<step>\d+)\s*/\s*(?P<total>\d+)"
+    r"(?:epoch|train|test):?\s*(?P<epoch>\d+)\s*[:|]?\s*\[?\s*(?P<step>\d+)\s*/\s*(?P<total>\d+)"
     r"(?:\s*\(\s*[\d.]+%\s*\)\]?| batches| loss|\s*\])",
     re.IGNORECASE,
 )
+_COUNTED = re.compile(r"第\s*(\d+)\s*(?:个\s*)?(轮|步)")
+_STEP_HEADING = re.compile(r"\[\s*step\s*[=:]\s*(\d+)(?:\s*/\s*(\d+))?\s*\]\s*$", re.IGNORECASE)
 _BRACKETED = re.compile(r"\b(epoch|step|iter|iteration|batch)\s*:?\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]", re.IGNORECASE)
 _PAIR = re.compile(
-    r"(?<![A-Za-z0-9_])(?P<name>[A-Za-z_][\w.@%/()-]{0,80}(?: [A-Za-z_(][\w.@%/()-]{0,80}){0,5}?)\s*(?P<sep>[:=]\s*|\s)"
+    r"(?<![A-Za-z0-9_])(?P<name>[A-Za-z_\u4e00-\u9fff][\w.@%/()-]{0,80}(?: [A-Za-z_(][\w.@%/()-]{0,80}){0,5}?)"
+    r"\s*(?P<sep>[:=：]\s*|\s)"
     rf"\[?(?P<value>{_NUM})(?P<slash>\s?/\s?\d+)?(?!\d*:\d)"
     r"(?P<unit>\s?(?:%|ms\b|s\b|it/s|GiB|GB|MiB|MB|tok/s|samples/s|[kKMB]\b))?",
     re.IGNORECASE,
@@ -59,7 +62,7 @@ _PREFIX = re.compile(
     r"^(?:\s|\[?\d{4}[-/]\d\d[-/]\d\d[ T][\d:.,]+\]?"
     r"|\d\d/\d\d/\d{4} [\d:]+|\[(?!\s*(?:epoch|step|iter))[^\]]{0,80}\]|\(?\w{1,40} pid=[^)]{0,40}\)"
     r"|INFO|WARNING|DEBUG|ERROR"
-    r"|[\w.]{0,80}\.\w+:\d+|root|__main__|[-|:>]|\d+:(?=\s))+",
+    r"|[\w.]{0,80}\[\w+\.py:\d+\]|[\w.]{0,80}\.\w+:\d+|root|__main__|[-|:>]|\d+:(?=\s))+",
     re.IGNORECASE,
 )
 _TUTORIAL = re.compile(r"^\s*\[\s*(?P<epoch>\d+)\s*,\s*(?P<step>\d+)\s*\]")
@@ -67,7 +70,7 @@ _NOISE = frozenset(
     {"info", "root", "warning", "debug", "train:", "mean", "avg:", "and", "with", "at", "is", "the", "of", "to", "was"}
 )
 _HELD_OUT = re.compile(r"\b(val(?:id(?:ation)?)?|eval(?:uation)?|test|dev)\b", re.IGNORECASE)
-_STEPS = frozenset({"step", "steps", "iter", "iteration", "global_step", "it", "update", "updates"})
+_STEPS = frozenset({"step", "steps", "iter", "iteration", "global_step", "it", "update", "updates", "步数", "步"})
 _EPOCHS = frozenset(map(names.folded, names.EPOCH)) | {"train_epoch", "test_epoch"}
 _PLACES = frozenset(map(names.folded, names.STEP))
 _DROPPED = frozenset({"v_num"})
@@ -137,6 +140,12 @@ def epoch_heading(words: str) -> float | None:
     return float(matched[1]) if matched else None
 
 
+def step_heading(words: str) -> tuple[float, int] | None:
+    """(step, total or 0) of a line that ends with them alone, OLMo's `… [step=10/739328]`: the figures stand below."""
+    matched = _STEP_HEADING.search(words) if len(words) < 200 else None
+    return (float(matched[1]), int(matched[2] or 0)) if matched else None
+
+
 def looks_like_figures(words: str) -> bool:
     """Whether a line that was not understood seems to print a loss."""
     return len(words) <= LINE_CHARS and re.search(r"\bloss\b\D{0,12}\d", words, re.IGNORECASE) is not None
@@ -144,7 +153,7 @@ def looks_like_figures(words: str) -> bool:
 
 def is_telling(values: dict[str, Value]) -> bool:
     return any(
-        value.__class__ is float and not _TELLING.isdisjoint(names.folded(name).split("_"))
+        value.__class__ is float and (names.is_loss(name) or not _TELLING.isdisjoint(names.folded(name).split("_")))
         for name, value in values.items()
     )
 
@@ -171,6 +180,8 @@ def _dictionary(words: str) -> dict[str, Value] | None:
 def _pairs(words: str) -> dict[str, Value] | None:
     values: dict[str, Value] = {}
     rest = " ".join(words.split())
+    if "第" in rest:
+        rest = _COUNTED.sub(lambda each: f"{'epoch' if each[2] == '轮' else 'step'} {each[1]} , ", rest)
     if part := _EPOCH_PART.search(rest) or _TORCH_PART.search(rest):
         values["epoch"], values["step"] = float(part["epoch"]), f"{part['step']}/{part['total']}"
     elif part := _ITER_PART.search(rest):
@@ -232,6 +243,7 @@ def _tail(words: str) -> dict[str, Value]:
 
 
 def _name(words: str, *, by_colon: bool) -> str:
+    words = words[words.rfind(")") + 1 :] if words.count(")") > words.count("(") else words
     parts = words.strip("-|. ").split()
     while parts and (parts[0].casefold() in _NOISE or parts[-1].casefold() in _NOISE):
         parts = parts[1:] if parts[0].casefold() in _NOISE else parts[:-1]

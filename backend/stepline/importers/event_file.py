@@ -33,6 +33,8 @@ from stepline.importers.protobuf import (
 from stepline.importers.tfrecord import records
 
 FORMAT = "tensorboard"
+RUN_TAG = "stepline/run"
+"""Stands in a file that Stepline exported."""
 
 _EVALUATION, _CLOSING, _TRAINING, _EITHER = "evaluation", "closing", "training", "either"
 _NUMBERS = {1: "f", 2: "d", 3: "i", 4: "B", 5: "h", 6: "b", 9: "q", 10: "?", 17: "H", 19: "e", 22: "I", 23: "Q"}
@@ -49,6 +51,8 @@ class Events:
     others: Counter[str] = field(default_factory=Counter)
     settings: dict[str, Any] = field(default_factory=dict)
     scalars: int = 0
+    about: dict[str, Any] = field(default_factory=dict)
+    """What is known of the run, in a file that Stepline exported."""
 
 
 def read(*paths: Path) -> Reading:
@@ -69,34 +73,38 @@ def read(*paths: Path) -> Reading:
 
 def _rows(met: dict[Path, Events], remarks: Remarks) -> Iterator[Row]:
     for path in met:
-        met[path] = events = Events()
+        met[path] = seen = Events()
         own = remarks if len(met) == 1 else Remarks()
         with Opened(path) as opened:
-            yield from _grouped(opened, events, own)
+            yield from _grouped(opened, seen, own)
         if own is not remarks:
             for remark in own.kept:
                 remarks.leave_out(f"{path.name}, {remark.place}", remark.reason)
 
 
-def _grouped(opened: Opened, events: Events, remarks: Remarks) -> Iterator[Row]:
-    sorts: dict[str, str] = {}
+def events(opened: Opened, met: Events, remarks: Remarks) -> Iterator[tuple[float, int, list[tuple[str, float]]]]:
+    """(time, step, its scalars) of each event that can be read."""
     tags: dict[bytes, str] = {}
-    row: Row | None = None
-    row_sort = _EITHER
     for place, data in enumerate(records(opened, remarks)):
         try:
-            time, step, scalars = _plain_scalar(data, tags) or _event(data, events)
+            yield _plain_scalar(data, tags) or _event(data, met)
         except (ProtobufDamaged, struct.error) as error:
             remarks.leave_out(f"record {place}", f"no event: {error}")
-            continue
+
+
+def _grouped(opened: Opened, met: Events, remarks: Remarks) -> Iterator[Row]:
+    sorts: dict[str, str] = {}
+    row: Row | None = None
+    row_sort = _EITHER
+    for time, step, scalars in events(opened, met, remarks):
         for tag, value in scalars:
             sort = sorts.get(tag)
             if sort is None:
                 if len(sorts) >= limits.COLUMNS:
-                    remarks.leave_out(f"record {place}", f"more than {limits.COLUMNS:,} tags")
+                    remarks.leave_out(f"tag {tag}", f"more than {limits.COLUMNS:,} tags")
                     continue
                 sort = sorts[tag] = _sort(tag)
-            events.scalars += 1
+            met.scalars += 1
             if (
                 row is None
                 or row.step != step
@@ -193,6 +201,8 @@ def _summary_value(data: bytes, events: Events, scalars: list[tuple[str, float]]
         return
     if plugin == "hparams":
         events.settings.update(_hparams(content))
+    elif tensor is not None and tag == RUN_TAG:
+        events.about.update(_text_settings(tensor, ""))
     elif tensor is not None and tag in _TEXT_SETTINGS:
         events.settings.update(_text_settings(tensor, _TEXT_SETTINGS[tag]))
     else:

@@ -6,7 +6,9 @@ it are not followed, and nothing is written.
 - An output folder is a directory with a trainer's state in it or in a `checkpoint-N` below it: its states, its event
   files below `runs`, its own log and what else below it tells of the same training are one task. Its checkpoints
   become records, `config.json` and `adapter_config.json` settings; `training_args.bin` is a pickle and stays closed.
-- wandb runs of one run id are one task. Everything else is a task of its own.
+- The metrics below one `metrics` folder are one run of MLflow. A metric file that lies elsewhere is a task when asked
+  for itself.
+- wandb runs of one run id are one task, and so are exported runs of one task. Everything else is a task of its own.
 
 In a folder a table, JSON lines or a text log counts only with a loss and a place (step or epoch) in it: data sets and
 configurations lie there too.
@@ -27,6 +29,7 @@ from stepline.importers import (
     event_file,
     json_rows,
     limits,
+    metric_files,
     names,
     own_export,
     sniffing,
@@ -114,6 +117,7 @@ class _Folder:
         self._found = Gathered()
         self._events: dict[Path, list[Path]] = defaultdict(list)
         self._states: dict[Path, list[Path]] = defaultdict(list)
+        self._metrics: dict[Path, list[Path]] = defaultdict(list)
         self._others: list[tuple[Path, ImportedTask]] = []
 
     def gathered(self) -> Gathered:
@@ -126,7 +130,10 @@ class _Folder:
                     self._found.refused.append(error)
         for folder, task in self._event_tasks():
             self._others.append((folder, task))
-        self._join_wandb()
+        for metrics, paths in self._metrics.items():
+            task = shaped(metric_files.read(*paths))
+            self._others.append((metrics.parent, replace(task, key=f"path:{metrics.parent.resolve()}")))
+        self._join_by_key()
         for folder in sorted(self._states, key=lambda each: len(each.parts), reverse=True):
             self._found.tasks.append(self._output_folder(folder))
         for _, task in self._one_of_each():
@@ -170,6 +177,9 @@ class _Folder:
                 self._states[folder.parent if _CHECKPOINT.fullmatch(folder.name) else folder].append(path)
             else:
                 self._others.append((folder, shaped(sniffing.reading(path, format_name))))
+        elif format_name == metric_files.FORMAT:
+            if (metrics := metric_files.metrics_folder(path)) is not None:
+                self._metrics[metrics].append(path)
         elif format_name == console.FORMAT and path.suffix.casefold() not in _TEXT_SUFFIXES:
             return
         else:
@@ -204,12 +214,13 @@ class _Folder:
             task = shaped(_side_by_side(folder, parts) if len(parts) > 1 else parts[0][1])
             yield folder, replace(task, key=f"path:{folder.resolve()}")
 
-    def _join_wandb(self) -> None:
+    def _join_by_key(self) -> None:
+        """What says itself that it belongs together: files of one wandb run, exported runs of one task."""
         runs: dict[str, list[tuple[Path, ImportedTask]]] = defaultdict(list)
         rest = []
         for folder, task in self._others:
-            if task.format == wandb_run.FORMAT and task.key.startswith("wandb:"):
-                runs[task.key.split(":")[1]].append((folder, task))
+            if task.key.startswith(("wandb:", "stepline:")):
+                runs[":".join(task.key.split(":")[:2])].append((folder, task))
             else:
                 rest.append((folder, task))
         for parts in runs.values():
@@ -218,6 +229,8 @@ class _Folder:
             if len(parts) > 1:
                 first = replace(
                     first,
+                    # The source of a wandb run is its first file; that of an export the folder its runs lie in.
+                    key=first.key if first.format == wandb_run.FORMAT else f"path:{folder.parent.resolve()}",
                     runs=[run for _, task in parts for run in task.runs],
                     paths=[path for _, task in parts for path in task.paths],
                     left_out=[remark for _, task in parts for remark in task.left_out],

@@ -148,6 +148,9 @@ class ImportedTask:
     """The output folder, where the task is one: its side-car may name a task that is known."""
     place: str | None = None
     """Where it came from, in place of the path of a file that is here for the moment."""
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+    """What a person said of it, where an export tells."""
 
     def records(self) -> Iterator[tuple[int, Record]]:
         """Every record with its run's index, in the source's order."""

@@ -16,7 +16,7 @@ from stepline.errors import ImportFailed
 from stepline.importers import limits, names, trainer_state
 from stepline.importers.imported import Reading, Remarks, Row, Value
 from stepline.importers.lines import document, lines
-from stepline.importers.naming import name_for
+from stepline.importers.naming import name_for, named_tag
 from stepline.importers.opening import Opened
 from stepline.importers.values import metrics_of, number
 
@@ -57,7 +57,7 @@ def read_document(path: Path) -> Reading:
         if isinstance(found, dict) and isinstance(found.get(inner), dict | list) and found[inner]:
             found = found[inner]
             break
-    rows = list(_document_rows(found, remarks))
+    rows = list(_document_rows(found, path, remarks))
     if not rows:
         raise ImportFailed(
             f"{path} holds no training history",
@@ -79,7 +79,7 @@ def parsed(words: str) -> dict[str, Any] | None:
 def _is_row(values: dict[str, Value]) -> bool:
     """Whether a line has a place or a loss: mmdetection's first line has the seed and the machine instead."""
     folds = {names.folded(name) for name in values}
-    return not folds.isdisjoint(_PLACES) or any("loss" in fold.split("_") for fold in folds)
+    return not folds.isdisjoint(_PLACES) or any(map(names.is_loss, values))
 
 
 def _rows(path: Path, remarks: Remarks, settings: dict[str, Any]) -> Iterator[Row]:
@@ -104,7 +104,17 @@ def _rows(path: Path, remarks: Remarks, settings: dict[str, Any]) -> Iterator[Ro
                 settings.update(values)
 
 
-def _document_rows(found: Any, remarks: Remarks) -> Iterator[Row]:
+def _document_rows(found: Any, path: Path, remarks: Remarks) -> Iterator[Row]:
+    if isinstance(found, list) and found and all(map(_is_point, found)):
+        # TensorBoard's download of a series, and a bare list of losses.
+        tag = named_tag(path) or "loss"
+        for each in found:
+            yield Row(
+                {"wall_time": float(each[0]), "step": float(each[1]), tag: float(each[2])}
+                if isinstance(each, list)
+                else {"loss": float(each)}
+            )
+        return
     if isinstance(found, list):
         for index, fields in enumerate(found):
             if isinstance(fields, dict):
@@ -131,6 +141,12 @@ def _document_rows(found: Any, remarks: Remarks) -> Iterator[Row]:
             if numbered:
                 values["epoch"] = float(index)
             yield Row(values)
+
+
+def _is_point(each: Any) -> bool:
+    if isinstance(each, list):
+        return len(each) == 3 and all(isinstance(part, int | float) for part in each) and each[0] > 1e8
+    return isinstance(each, int | float) and not isinstance(each, bool)
 
 
 def _column(column: Any) -> list[Any]:

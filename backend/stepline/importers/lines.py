@@ -54,6 +54,11 @@ def decoded(data: bytes) -> str:
         return data.decode(errors="replace")
 
 
+def without_terminal(words: str) -> str:
+    """Without what a terminal takes for colours and movements."""
+    return _TERMINAL.sub("", words) if "\x1b" in words or "\x00" in words or "\x08" in words else words
+
+
 def document(data: bytes) -> str:
     """A whole text of any of the encodings."""
     encoding = encoding_of(data)
@@ -70,10 +75,15 @@ def lines(opened: Opened, remarks: Remarks) -> Iterator[tuple[int, str]]:
         for piece in pieces:
             if piece and not piece.isspace():
                 words = decoded(piece)
-                yield (
-                    number,
-                    _TERMINAL.sub("", words) if "\x1b" in words or "\x00" in words or "\x08" in words else words,
-                )
+                yield number, without_terminal(words)
+    if opened.broken:
+        remarks.leave_out(f"after line {number}", opened.broken)
+
+
+def whole_lines(opened: Opened, remarks: Remarks) -> Iterator[tuple[int, bytes]]:
+    """(line number from 1, bytes as UTF-8 with its end): for tables whose cells may hold line ends."""
+    for number, line in _split(_as_utf8(opened), remarks):
+        yield number, line + b"\n"
     if opened.broken:
         remarks.leave_out(f"after line {number}", opened.broken)
 

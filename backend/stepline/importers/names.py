@@ -53,6 +53,14 @@ LOSS = (
     "ce_loss",
     "cross_entropy_loss",
     "policy_loss",
+    "cross_entropy",
+    "train/cross_entropy",
+    "xent",
+    "nll",
+    "cost",
+    "训练损失",
+    "损失",
+    "损失值",
 )
 EVAL_LOSS = (
     "eval_loss",
@@ -91,6 +99,9 @@ EVAL_LOSS = (
     "loss/test",
     "test_loss_epoch",
     "val/box_loss",
+    "验证损失",
+    "评估损失",
+    "测试损失",
 )
 STEP = (
     "step",
@@ -117,11 +128,33 @@ STEP = (
     "updates",
     "batch",
     "batch_idx",
+    "time/total_timesteps",
+    "total_timesteps",
+    "timesteps_total",
+    "num_timesteps",
+    "timesteps",
+    "步数",
+    "当前步数",
+    "步",
+    "迭代次数",
+    "迭代",
     "_step",
 )
-EPOCH = ("epoch", "train/epoch", "trainer/epoch", "current_epoch", "epochs", "epoch_num", "ep")
-TOTAL = ("total_steps", "max_steps", "num_training_steps", "total_iters", "max_iters")
-CLOCK = ("timestamp", "_timestamp", "wall_time", "walltime", "datetime", "date", "time", "ts", "created_at", "asctime")
+EPOCH = ("epoch", "train/epoch", "trainer/epoch", "current_epoch", "epochs", "epoch_num", "ep", "轮次", "轮数", "轮")
+TOTAL = ("total_steps", "max_steps", "num_training_steps", "total_iters", "max_iters", "总步数")
+CLOCK = (
+    "timestamp",
+    "_timestamp",
+    "wall_time",
+    "walltime",
+    "datetime",
+    "date",
+    "time",
+    "ts",
+    "created_at",
+    "asctime",
+    "时间",
+)
 ELAPSED = ("elapsed_time", "elapsed", "_runtime", "time_elapsed", "elapsed_secs", "total_time", "time", "wall_clock")
 RANK = ("rank", "global_rank", "process_index", "process_rank", "local_rank", "worker_rank")
 DROPPED = ("_wandb", "remaining_time", "eta", "_step", "_runtime", "_timestamp")
@@ -130,6 +163,10 @@ DROPPED = ("_wandb", "remaining_time", "eta", "_step", "_runtime", "_timestamp")
 CLOSING = ("train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos", "train_loss")
 """The trainer's closing row: at least two of these, `train_runtime` or `total_flos` among them, and no loss."""
 
+RARE = 20
+"""A column is passed over for one that has so many times its numbers: modded-nanogpt's logs begin with the script,
+where `loss = 3` is a line of code."""
+_HELD_OUT = ("验证", "评估", "测试")
 _EVALUATION_WORDS = frozenset({"eval", "val", "valid", "validation", "evaluation", "dev", "test"})
 _SPLIT = re.compile(r"[\s/.\-:_]+|(?<=[a-z0-9])(?=[A-Z])")
 
@@ -142,7 +179,12 @@ def folded(name: str) -> str:
 
 def is_evaluation(name: str) -> bool:
     """Whether a column's words say that it was measured on held-out data."""
-    return not _EVALUATION_WORDS.isdisjoint(folded(name).split("_"))
+    return not _EVALUATION_WORDS.isdisjoint(folded(name).split("_")) or any(word in name for word in _HELD_OUT)
+
+
+def is_loss(name: str) -> bool:
+    """Whether a column's words say that it is a loss."""
+    return "loss" in folded(name).split("_") or "损失" in name
 
 
 def is_closing(names: Iterable[str]) -> bool:
@@ -178,9 +220,11 @@ def mapping(counts: Mapping[str, int]) -> dict[str, str]:
     training = [name for name in columns if not is_evaluation(name)]
     held_out = [name for name in columns if is_evaluation(name)]
     for target, table, candidates in (("loss", LOSS, training), ("eval_loss", EVAL_LOSS, held_out)):
-        found: str | None = chosen(table, candidates)
+        known = [name for name in candidates if chosen(table, [name]) is not None]
+        most = max((counts[name] for name in known), default=0)
+        found: str | None = chosen(table, [name for name in known if counts[name] * RARE >= most])
         if found is None:
-            ending = [name for name in candidates if "loss" in folded(name).split("_")]
+            ending = [name for name in candidates if is_loss(name)]
             found = max(ending, key=lambda column: counts[column], default=None)
         if found is not None:
             result[found] = target

@@ -14,6 +14,7 @@ _USUAL = re.compile(
 _EMPTY_FOLDERS = re.compile(
     r"(checkpoint-\d+|logs?|runs|outputs?|files|tensorboard|lightning_logs|train|wandb)", re.IGNORECASE
 )
+_TAG = re.compile(r"tag[-_](?P<tag>.+?)(\.(csv|json).*)?$", re.IGNORECASE)
 _VERSION = re.compile(r"(version_\d+|v\d+|run_?\d+|exp\d*|seed_?\d+)", re.IGNORECASE)
 _PACKED = re.compile(r"(\.(jsonl?|csv|tsv|txt|log|out|tfevents|wandb|v2|gz|zst|zstd))+$", re.IGNORECASE)
 
@@ -26,6 +27,12 @@ def name_for(path: Path) -> str:
     if _USUAL.fullmatch(path.name):
         return folder_name(path.parent)
     return unpacked_name(path)
+
+
+def named_tag(path: Path) -> str | None:
+    """The tag in the name that TensorBoard gives a series it lets one download: `run-x-tag-train_loss.csv`."""
+    found = _TAG.search(path.name)
+    return found["tag"] if found else None
 
 
 def unpacked_name(path: Path) -> str:

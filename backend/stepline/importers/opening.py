@@ -41,6 +41,12 @@ def watched(call: Reading) -> Iterator[None]:
         _watched.reset(token)
 
 
+def told_reading(path: Path, done_bytes: int) -> None:
+    """For a source that a library reads."""
+    if (call := _watched.get()) is not None:
+        call(path, done_bytes, path.stat().st_size)
+
+
 class Opened:
     """A file's bytes, unpacked. `broken` says why they ended early, where they did."""
 

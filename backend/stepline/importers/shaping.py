@@ -21,8 +21,10 @@ from stepline.importers.values import duration_secs, number, wall_time, whole
 from stepline.recording.journal import Kind, Record
 from stepline.recording.plain import flat_settings
 
-SPLIT = ("split", "mode", "phase", "stage", "subset", "type", "kind", "job")
+SPLIT = ("split", "mode", "phase", "stage", "subset", "type", "kind", "job", "context.subset")
 """Text columns that may say `train` or `val` of a row whose other columns are named alike for both."""
+METRIC = ("metric", "metric_name", "metric.name", "tag", "key", "name")
+"""Text columns that name the metric whose number stands in the column `value`."""
 RECORDS_KEPT = 200_000
 """Records held in memory between looking at a source and taking it in; a longer source is read again, about 1 µs a
 value, instead of taking some hundred bytes a record."""
@@ -107,7 +109,7 @@ class _Shape:
         self._plans: dict[Layout, _Plan] = {}
         taken = set(self.mapping.values())
         self._renamed = {
-            name: self.mapping.get(name) or (f"{name} (as text)" if name in taken else name) for name in survey.columns
+            name: self.mapping.get(name) or (f"{name} (other)" if name in taken else name) for name in survey.columns
         }
         self._kept: list[list[Record]] | None = None
         self._filled: dict[int, int] = {}
@@ -324,8 +326,15 @@ def _bare(name: str) -> str:
 
 
 def _told_apart(row: Row) -> Row:
-    """`{"split": "val", "loss": 2.1}` as `{"split": "val", "val/loss": 2.1}`, for it is no training loss."""
+    """`{"split": "val", "loss": 2.1}` as `{"split": "val", "val/loss": 2.1}`, for it is no training loss; and
+    `{"metric": "loss", "value": 2.1}` as `{"loss": 2.1}`."""
     values = row.values
+    if values.get("value").__class__ is float:
+        for column in METRIC:
+            if values.get(column).__class__ is str:
+                values = row.values = dict(values)
+                values[str(values.pop(column))] = values.pop("value")
+                break
     for column in SPLIT:
         word = values.get(column)
         if word.__class__ is str and str(word).strip().casefold() in _SPLIT_WORDS:

@@ -6,13 +6,24 @@ A file that is something else, or a stand-in for a file that was never fetched, 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from stepline.errors import ImportFailed
-from stepline.importers import console, event_file, json_rows, own_export, table, trainer_state, wandb_run
+from stepline.importers import (
+    console,
+    event_file,
+    json_rows,
+    metric_files,
+    own_export,
+    parquet,
+    table,
+    trainer_state,
+    wandb_run,
+)
 from stepline.importers.imported import Reading
-from stepline.importers.lines import document, encoding_of
+from stepline.importers.lines import document, encoding_of, without_terminal
 from stepline.importers.opening import HEAD_BYTES, head_of
 from stepline.importers.tfrecord import is_tfrecord
 
@@ -25,6 +36,8 @@ _READERS: dict[str, Callable[[Path], Reading]] = {
     json_rows.FORMAT: json_rows.read,
     json_rows.DOCUMENT: json_rows.read_document,
     table.FORMAT: table.read,
+    metric_files.FORMAT: metric_files.read,
+    parquet.FORMAT: parquet.read,
     console.FORMAT: console.read,
 }
 _SOMETHING_ELSE = (
@@ -35,7 +48,6 @@ _SOMETHING_ELSE = (
     (b"\x80\x04", "a Python pickle, which Stepline never opens, for it can run code", ""),
     (b"\x80\x05", "a Python pickle, which Stepline never opens, for it can run code", ""),
     (b"SQLite format 3", "an SQLite database", ""),
-    (b"PAR1", "a Parquet file", "Write it as CSV or JSON lines"),
     (b"\x89PNG", "a picture", ""),
     (b"\xff\xd8\xff", "a picture", ""),
     (b"%PDF", "a PDF document", ""),
@@ -47,6 +59,8 @@ _SOMETHING_ELSE = (
     (b"\xfd7zXZ", "packed with xz", "Unpack it first; gzip and zstd are unpacked here"),
 )
 _SAMPLE_LINES = 60
+_BRACKETED = re.compile(r"""\[[^\]\["{]{1,80}\][\s:]*[A-Za-z\[]""")
+"""A line that begins with a time or a rank in brackets, which no JSON does."""
 
 
 def format_of(path: Path) -> str:
@@ -64,7 +78,9 @@ def format_of(path: Path) -> str:
     if wandb_run.is_wandb(head):
         return wandb_run.FORMAT
     if is_tfrecord(head):
-        return event_file.FORMAT
+        return own_export.FORMAT if event_file.RUN_TAG.encode() in head else event_file.FORMAT
+    if head.startswith(parquet.MAGIC):
+        return own_export.FORMAT if parquet.is_export(path) else parquet.FORMAT
     encoding = encoding_of(head)
     if encoding == "utf-8" and _is_binary(head):
         raise _not_one(
@@ -83,7 +99,7 @@ def _text_format(path: Path, words: str, *, whole: bool) -> str:
     start = words[:200].casefold()
     if start.startswith(("<!doctype", "<html", "<?xml")):
         raise _not_one(path, "It is a web page", "Download the file itself, not the page that shows it")
-    sample = [line for line in words.splitlines() if line.strip()]
+    sample = [line for each in words.splitlines() if (line := without_terminal(each)).strip()]
     if not whole and len(sample) > 1:
         sample.pop()
     sample = sample[:_SAMPLE_LINES]
@@ -102,6 +118,10 @@ def _text_format(path: Path, words: str, *, whole: bool) -> str:
             return trainer_state.FORMAT
         if not _looks_like_log(sample):
             return json_rows.DOCUMENT
+    if sample[0].startswith(own_export.CSV_HEAD):
+        return own_export.FORMAT
+    if metric_files.is_metric_file(sample):
+        return metric_files.FORMAT
     rows = console.understood(sample)
     if table.divider_of(sample) is not None and rows * 2 < len(sample):
         return table.FORMAT
@@ -114,6 +134,8 @@ def _is_columns(fields: dict[str, object]) -> bool:
 
 def _looks_like_log(sample: list[str]) -> bool:
     """`[2024-01-01 …] {'loss': …}`, or dictionaries of Python's own spelling."""
+    if _BRACKETED.match(sample[0]):
+        return True
     return console.understood(sample) > 0 and not any('"' in line for line in sample[:3])
 
 

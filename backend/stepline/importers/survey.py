@@ -284,7 +284,7 @@ def _is_elapsed(clocks: Clocks, rows: int) -> bool:
 
 def _kind_of(layout: Layout) -> _Kind:
     folds = {name: names.folded(name) for name in layout}
-    losses = tuple(sorted(name for name, fold in folds.items() if "loss" in fold.split("_")))
+    losses = tuple(sorted(name for name in folds if names.is_loss(name)))
 
     def among(table: tuple[str, ...]) -> list[str]:
         lines = {names.folded(line): place for place, line in reversed(list(enumerate(table)))}

@@ -4,7 +4,7 @@ The divider is found from the first lines; the header is the first line without 
 columns numbered; but one column alone is the loss, and two are step and loss. A blank cell is absence, not 0. A row
 with too few cells has those it has; one with too many, or one in which nothing can be read, is left out and told.
 Where the divider is `;` a comma is the decimal point. TensorBoard's own download (`Wall time,Step,Value`) takes the
-metric's name from the file's name.
+metric's name from the file's name. wandb's (`run - metric`, `run - metric__MIN` …) gives each run its own rows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from stepline.errors import ImportFailed
 from stepline.importers import limits
 from stepline.importers.imported import Reading, Remarks, Row, Value
 from stepline.importers.lines import lines
-from stepline.importers.naming import name_for
+from stepline.importers.naming import name_for, named_tag
 from stepline.importers.opening import Opened
 from stepline.importers.values import ABSENT, NAME_LIMIT, TEXT_LIMIT, number
 
@@ -30,7 +31,6 @@ _SAMPLE_LINES = 50
 _FIELD_LIMIT = 1 << 20
 _COMMA_DECIMAL = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 _INDEX = re.compile(r"(unnamed: ?\d+|index|)", re.IGNORECASE)
-_TAG = re.compile(r"tag[-_](?P<tag>.+?)(\.csv.*)?$", re.IGNORECASE)
 
 
 def divider_of(sample: list[str]) -> str | None:
@@ -108,6 +108,8 @@ def _rows(path: Path, divider: str, remarks: Remarks) -> Iterator[Row]:
                     f"line {numbered.line}",
                     f"{len(cells)} cells where the header has {len(header)}" if row else "no number in it",
                 )
+            elif charts := _wandb_charts(header):
+                yield from _of_runs(row, charts)
             else:
                 yield row
 
@@ -140,9 +142,8 @@ def _header(cells: list[str], path: Path) -> list[str] | None:
     if any(number(cell) is not None for cell in cells):
         return None
     header = [cell.strip()[:NAME_LIMIT] for cell in cells[: limits.COLUMNS]]
-    tag = _TAG.search(path.name)
     if [name.casefold() for name in header] == ["wall time", "step", "value"]:
-        header = ["wall_time", "step", tag["tag"] if tag else "value"]
+        header = ["wall_time", "step", named_tag(path) or "value"]
     return header
 
 
@@ -160,6 +161,29 @@ def _row(cells: list[str], header: list[str], divider: str) -> Row | None:
         elif words.casefold() not in ABSENT and len(words) <= TEXT_LIMIT:
             values[name] = words
     return Row(values) if has_number else None
+
+
+@lru_cache(maxsize=4)
+def _charts(header: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    spans = {name.removesuffix("__MIN") for name in header if name.endswith("__MIN")}
+    parted = {name: name.split(" - ", 1) for name in header if name in spans and " - " in name}
+    return {name: (run, metric) for name, (run, metric) in parted.items()}
+
+
+def _wandb_charts(header: list[str]) -> dict[str, tuple[str, str]]:
+    """Of a chart that wandb let one download, each column's run and metric; nothing of any other table."""
+    return _charts(tuple(header)) if any(name.endswith("__MIN") for name in header) else {}
+
+
+def _of_runs(row: Row, charts: dict[str, tuple[str, str]]) -> Iterator[Row]:
+    place = {name: value for name, value in row.values.items() if " - " not in name and not name.endswith("__MIN")}
+    runs: dict[str, dict[str, Value]] = {}
+    for name, (run, metric) in charts.items():
+        if name in row.values:
+            runs.setdefault(run, {})[metric] = row.values[name]
+    several = len({run for run, _ in charts.values()}) > 1
+    for run, values in runs.items():
+        yield Row({**place, **({"rank": run} if several else {}), **values})
 
 
 def _decimal(words: str, divider: str) -> str:

@@ -189,6 +189,8 @@ def _take_in(store: Store, task: ImportedTask, watch: _Watch) -> ImportResult:
             for index, run in enumerate(task.runs)
         ]
         result.records = _write(together, task, result.task_id, run_ids, [run.records for run in kept], watch, total)
+        if result.state == "imported" and (task.tags or task.notes):
+            together.describe(result.task_id, task.tags, task.notes)
         source = SourceRow(
             task.key,
             result.task_id,

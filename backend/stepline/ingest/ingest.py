@@ -5,6 +5,8 @@
 - Live journals are looked at every 50 ms, by one `stat` each. Ended ones are not: the folder is listed when it changed,
   and now and then, the less often the longer a listing takes (a thousandth of the time at most).
 - Within a task, what waits is taken in run by run in the order of their starts; what grows live interleaves.
+- The journals of tasks in the trash are listed too: one that grows brings its task back. Runs of removed tasks are not
+  taken in again, unless somebody imports them.
 - A damaged line is left out, counted and told; an unended last line is waited for while the run lives.
 
 Only the holder of the home's writer lock may have one. All methods may be called from any thread.
@@ -14,9 +16,12 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from stepline import kernels
@@ -116,6 +121,7 @@ class Ingest:
             )
         with self._lock:
             self._watched[path] = journal
+            self._store.welcome_run(journal.header.run_id)
         more = True
         while more:
             with self._lock:
@@ -125,6 +131,26 @@ class Ingest:
             assert run is not None, "it was begun by the round above"
             self._end_if_dead(run)
             return run.task_id
+
+    # The trash
+
+    @contextmanager
+    def let_go(self, task_ids: Collection[str]) -> Iterator[None]:
+        """Take in what these tasks' journals still hold, then look at none of them, and take nothing in, while the
+        block moves them. Raises StoreError."""
+        with self._lock:
+            self._list()
+            mine = [each for each in self._watched.values() if each.header.task_id in task_ids]
+            while self._take_in_round(mine):
+                pass
+            for journal in mine:
+                self._watched.pop(journal.path, None)
+            try:
+                yield
+            finally:
+                self._settled.clear()
+                self._positions = None
+                self._next_listing = 0.0
 
     # The thread
 
@@ -177,7 +203,8 @@ class Ingest:
         begun = time.monotonic()
         if self._positions is None:
             self._positions = {run: position for run, (position, _) in self._store.positions().items()}
-        for entry in journal_names(self._home.journals):
+            self._positions |= dict.fromkeys(self._store.removed_runs(), sys.maxsize)
+        for entry in chain(journal_names(self._home.journals), journal_names(self._home.trash)):
             path = Path(entry.path)
             if path in self._watched:
                 continue
@@ -320,7 +347,7 @@ class Ingest:
 
     def _settle(self, journal: JournalFile) -> None:
         self._watched.pop(journal.path, None)
-        if journal.path.parent == self._home.journals:
+        if journal.path.parent in (self._home.journals, self._home.trash):
             self._settled[journal.path.name] = journal.size
 
     def _tell_damage(self, run_id: str) -> None:

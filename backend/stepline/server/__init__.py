@@ -11,8 +11,8 @@ from pathlib import Path
 
 from flask import Flask, Response, request
 
-from stepline.errors import Refused, Unavailable
-from stepline.server import answers, page, routes, socket, uploads
+from stepline.errors import AddressInUse, Refused, Unavailable
+from stepline.server import answers, page, returning, routes, socket, trash, uploads
 from stepline.server.door import Door
 from stepline.server.forwarding import forward
 from stepline.server.listening import Listening
@@ -20,8 +20,8 @@ from stepline.server.security import HEADERS, Guard
 
 __all__ = ["Door", "Server"]
 
-WITHOUT_TOKEN = ("/api/health",)
-OWN = ("/api/focus",)
+WITHOUT_TOKEN = ("/api/health", *returning.WITHOUT_TOKEN)
+OWN = ("/api/focus", *returning.WITHOUT_TOKEN)
 """What writes nothing in the home, and is meant for this process."""
 MOST_BODY_BYTES = 8 << 20
 
@@ -40,8 +40,10 @@ class Server:
         self._check(app, door)
         self._clients = socket.register(app, door)
         routes.register(app, door)
+        trash.register(app, door)
+        self._listening = _listening(app, host, port, returning.port_before(door.home))
+        returning.register(app, self._guard, returning.key(door.home, self._listening.port), self._listening.port)
         page.register(app, self._guard, folder)
-        self._listening = Listening(app, host, port)
 
     @property
     def address(self) -> str:
@@ -99,3 +101,13 @@ class Server:
             if request.path.startswith("/api/"):
                 response.headers["Cache-Control"] = "no-store"
             return response
+
+
+def _listening(app: Flask, host: str, port: int, before: int) -> Listening:
+    """On the port that was asked for; where none was, on that of the last time, if it is free."""
+    if port == 0 and before:
+        try:
+            return Listening(app, host, before)
+        except AddressInUse:
+            pass
+    return Listening(app, host, port)

@@ -1,15 +1,19 @@
-"""Words of a request, read and checked; a UsageError says which one is wrong."""
+"""Words of a request, read and checked; a UsageError says which one is wrong. And an answer in JSON."""
 
 from __future__ import annotations
 
 from typing import Any, TypeVar
 
 import msgspec
-from flask import Request
+from flask import Request, Response
 
 from stepline.errors import UsageError
 
 Shape = TypeVar("Shape")
+
+
+def json_answer(value: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, mimetype="application/json")
 
 
 def whole_number(request: Request, name: str, otherwise: int | None = None, *, least: int = 0) -> int | None:

@@ -9,7 +9,7 @@ from typing import Protocol
 from stepline.home import Home
 from stepline.live import Live
 from stepline.store import Store
-from stepline.wire import Imported, TaskDetail
+from stepline.wire import DemoBegun, Imported, TaskDetail, Trash
 from stepline.writer import Address
 
 
@@ -29,6 +29,17 @@ class Door(Protocol):
 
     def take_in_uploaded(self, folder: Path) -> list[Imported]:
         """Take in what lies in `folder` for the moment."""
+        ...
+
+    def trash(self) -> Trash: ...
+    def put_in_trash(self, task_ids: Sequence[str]) -> None: ...
+    def restore(self, task_ids: Sequence[str]) -> None: ...
+    def remove(self, task_ids: Sequence[str]) -> None:
+        """Remove tasks in the trash for good."""
+        ...
+
+    def demo(self) -> DemoBegun:
+        """Begin the demo's training, or play a recorded one."""
         ...
 
     def notes(self) -> list[str]: ...

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import quote
 
-import msgspec
 from flask import Flask, Response, request
 
 from stepline import __version__, exporters, facts, history
@@ -19,6 +18,7 @@ from stepline.errors import Unavailable, UsageError
 from stepline.history import Smoothing
 from stepline.recording.commands import commands_path
 from stepline.server import asking, uploads
+from stepline.server.asking import json_answer
 from stepline.server.door import Door
 from stepline.wire import (
     About,
@@ -38,10 +38,6 @@ LOG_ROWS = 200
 MOST_LOG_ROWS = 5000
 MOST_POINTS = 4000
 MOST_SERIES = 200
-
-
-def json_answer(value: Any, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, mimetype="application/json")
 
 
 def register(app: Flask, door: Door) -> None:
@@ -169,6 +165,10 @@ def register(app: Flask, door: Door) -> None:
     def import_() -> Response:
         with uploads.received(request, door.home) as folder:
             return json_answer(_taken(door.take_in_uploaded(folder)))
+
+    @app.post("/api/demo")
+    def demo() -> Response:
+        return json_answer(door.demo(), 202)
 
     @app.post("/api/focus")
     def focus() -> Response:

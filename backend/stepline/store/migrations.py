@@ -96,6 +96,21 @@ def _blocks(database: sqlite.Database) -> None:
         database.execute_sql(statement)
 
 
+_TRASH = (
+    "ALTER TABLE tasks ADD COLUMN trashed REAL",
+    """CREATE TABLE removed_runs (
+        uid TEXT NOT NULL PRIMARY KEY, task_id TEXT NOT NULL, removed REAL NOT NULL) WITHOUT ROWID""",
+    # Counts the tasks that were removed: who remembers rows reads them anew when it grows.
+    "INSERT INTO changes (id, count) VALUES (2, 0)",
+)
+
+
+def _trash(database: sqlite.Database) -> None:
+    """Tasks that lie in the trash, and the runs of those that were removed from it."""
+    for statement in _TRASH:
+        database.execute_sql(statement)
+
+
 def _levels(database: sqlite.Database) -> None:
     """Levels of more widths, with the step and the time of each point that stands for a bucket."""
     database.execute_sql("DROP TABLE levels")
@@ -108,7 +123,7 @@ def _levels(database: sqlite.Database) -> None:
     blocks.sum_up_anew(database, MetricNames(database).of)
 
 
-MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (_first, _sources, _blocks, _levels)
+MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (_first, _sources, _blocks, _trash, _levels)
 VERSION = len(MIGRATIONS)
 
 

@@ -69,6 +69,7 @@ class TaskModel(_Table):
     changed = IntegerField(index=True)
     packed = IntegerField()
     generation = IntegerField()
+    trashed = FloatField(null=True)
 
     class Meta:
         table_name = "tasks"
@@ -233,6 +234,15 @@ class SourceModel(_Table):
         table_name = "sources"
 
 
+class RemovedRunModel(_Table):
+    uid = TextField(primary_key=True)
+    task_id = TextField()
+    removed = FloatField()
+
+    class Meta:
+        table_name = "removed_runs"
+
+
 class ChangeModel(_Table):
     id = AutoField()
     count = IntegerField()
@@ -253,5 +263,6 @@ MODELS: tuple[type[Model], ...] = (
     CheckpointModel,
     SettingModel,
     SourceModel,
+    RemovedRunModel,
     ChangeModel,
 )

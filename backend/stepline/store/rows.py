@@ -62,6 +62,8 @@ class TaskRow:
     """About what its records take in the database."""
     tags: tuple[str, ...]
     notes: str
+    trashed: float | None = None
+    """When it was put into the trash."""
 
     @classmethod
     def of(cls, task: Any, name: str) -> TaskRow:
@@ -85,6 +87,7 @@ class TaskRow:
             bytes=task.bytes,
             tags=tuple(task.tags),
             notes=task.notes,
+            trashed=task.trashed,
         )
 
 

@@ -62,6 +62,9 @@ class Together:
     def end_run(self, run_id: str, status: Status, message: str | None, time: float) -> bool:
         return writing.end_run(self._database, run_id, status, message, time)
 
+    def describe(self, task_id: str, tags: Sequence[str], notes: str) -> None:
+        writing.change_task(self._database, task_id, {"tags": list(tags), "notes": notes})
+
     def drop_runs(self, run_ids: Sequence[str]) -> None:
         """Remove runs with their records. Their sequences stay empty, those of other runs as they are; numbers of runs
         close ranks. The tasks keep id, label, tags and notes."""

@@ -18,10 +18,18 @@ from numpy.typing import NDArray
 
 from stepline.errors import DatabaseNewer, StoreError, TaskAmbiguous, TaskNotFound
 from stepline.recording.journal import Header
-from stepline.store import entries, level_reading, migrations, reading, sqlite, statements, writing
+from stepline.store import entries, level_reading, migrations, reading, sqlite, statements, trash, writing
 from stepline.store.block_columns import PLACES
 from stepline.store.levels import Levels
-from stepline.store.models import ChangeModel, CheckpointModel, RunModel, SeriesModel, SettingModel, TaskModel
+from stepline.store.models import (
+    ChangeModel,
+    CheckpointModel,
+    RemovedRunModel,
+    RunModel,
+    SeriesModel,
+    SettingModel,
+    TaskModel,
+)
 from stepline.store.naming import Named, display_names
 from stepline.store.record_columns import RecordColumns
 from stepline.store.rows import LIVE, CheckpointRow, Columns, Entry, LogEntry, MetricRow, RunRow, TaskRow
@@ -43,6 +51,7 @@ class Store:
         self._names = reading.MetricNames(database)
         self._tasks_lock = threading.Lock()
         self._tasks_version = -1
+        self._removals = -1
         self._tasks: dict[str, tuple[int, TaskRow, Named]] = {}
         self._task_ids: dict[str, int] = {}
 
@@ -126,6 +135,30 @@ class Store:
             if not writing.change_task(self._database, task_id, {k: v for k, v in given.items() if v is not _UNSET}):
                 raise _not_found(task_id)
 
+    def put_in_trash(self, task_ids: Sequence[str], time: float) -> None:
+        """Raises TaskNotFound, and TaskIsLive where one still trains; then none is put there."""
+        with self._writing, sqlite.writing(self._database):
+            trash.put(self._database, task_ids, time, writing.count_change(self._database))
+
+    def restore(self, task_ids: Sequence[str]) -> None:
+        """Take tasks out of the trash. Raises TaskNotFound."""
+        with self._writing, sqlite.writing(self._database):
+            trash.restore(self._database, task_ids, writing.count_change(self._database))
+
+    def remove(self, task_ids: Sequence[str], time: float) -> list[str]:
+        """Take away tasks that lie in the trash, with all their records; the ids of their runs, which are kept."""
+        with self._writing, sqlite.writing(self._database):
+            writing.count_change(self._database)
+            gone = trash.remove(self._database, task_ids, time)
+        # The numbers of their rows may be given again.
+        self._all_tasks()
+        return gone
+
+    def welcome_run(self, run_id: str) -> None:
+        """Let a run come again whose task was removed: somebody asked for it."""
+        with self._writing, sqlite.writing(self._database):
+            RemovedRunModel.delete().where(RemovedRunModel.uid == run_id).execute(self._database)
+
     def set_setting(self, name: str, value: Any) -> None:
         """Keep a JSON value under a name; None removes it."""
         with self._writing, sqlite.writing(self._database):
@@ -166,11 +199,16 @@ class Store:
         return int(count)
 
     def tasks(self) -> list[TaskRow]:
-        """All tasks, the one that changed last first. Costs what changed since the last call, not what there is."""
-        with self._tasks_lock:
-            self._refresh_tasks()
-            rows = sorted(self._tasks.values(), key=lambda each: each[0], reverse=True)
-            return [row for _, row, _ in rows]
+        """All tasks but those in the trash, the one that changed last first. Costs what changed since the last call."""
+        return [row for row in self._all_tasks() if row.trashed is None]
+
+    def trash(self) -> list[TaskRow]:
+        """The tasks in the trash, the one that came there last first."""
+        return sorted((row for row in self._all_tasks() if row.trashed), key=lambda row: row.trashed or 0, reverse=True)
+
+    def removed_runs(self) -> set[str]:
+        """Ids of the runs of removed tasks."""
+        return {uid for (uid,) in sqlite.rows(self._database, RemovedRunModel.select(RemovedRunModel.uid).tuples())}
 
     def task(self, task_id: str) -> TaskRow:
         """Raises TaskNotFound."""
@@ -337,10 +375,23 @@ class Store:
             for row in sqlite.rows(self._database, query)
         ]
 
+    def _all_tasks(self) -> list[TaskRow]:
+        with self._tasks_lock:
+            self._refresh_tasks()
+            rows = sorted(self._tasks.values(), key=lambda each: each[0], reverse=True)
+            return [row for _, row, _ in rows]
+
     def _refresh_tasks(self) -> None:
         version = self.version()
         if version == self._tasks_version:
             return
+        removals = trash.removals(self._database)
+        if removals != self._removals:
+            # The same id may be another row's now, and a row's number another task's.
+            self._removals = removals
+            self._tasks.clear()
+            self._task_ids.clear()
+            self._tasks_version = -1
         named_anew = False
         query = TaskModel.select().where(TaskModel.changed > self._tasks_version)
         for task in sqlite.rows(self._database, query):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stepline.errors import StoreError
 from stepline.recording.journal import Header, Heartbeat, Update
-from stepline.store import blocks, masking, reading, sqlite, statements
+from stepline.store import blocks, masking, reading, sqlite, statements, trash
 from stepline.store.content import Content, SetId, of_records
 from stepline.store.lifecycle import RunNews, run_changes
 from stepline.store.models import (
@@ -59,6 +59,8 @@ def begin_run(database: sqlite.Database, header: Header) -> None:
             new: dict[str, Any] = {
                 "uid": header.task_id, "name": header.task_name, "tags": [], "notes": "", "next_sequence": 0,
                 "status": "pending", "runs": 0, "records": 0, "bytes": 0, "duration_secs": 0.0, "changed": 0,
+                # What is remembered of a removed task of this id must not be taken for this one's.
+                "generation": trash.removals(database) << 20,
             }  # fmt: skip
             statements.add(database, TaskModel, new)
             ((task_id,),) = statements.select(database, TaskModel, ("id",), uid=header.task_id)
@@ -189,9 +191,7 @@ def end_run(database: sqlite.Database, run_uid: str, status: str, message: str |
 def change_task(database: sqlite.Database, task_uid: str, values: dict[str, Any]) -> bool:
     """Whether there is such a task."""
     with sqlite.writing(database):
-        return bool(
-            statements.update(database, TaskModel, {**values, "changed": _count_change(database)}, uid=task_uid)
-        )
+        return bool(statements.update(database, TaskModel, {**values, "changed": count_change(database)}, uid=task_uid))
 
 
 def _run(database: sqlite.Database, uid: str) -> dict[str, Any]:
@@ -201,7 +201,7 @@ def _run(database: sqlite.Database, uid: str) -> dict[str, Any]:
     return dict(zip(_RUN_COLUMNS, rows[0], strict=True))
 
 
-def _count_change(database: sqlite.Database) -> int:
+def count_change(database: sqlite.Database) -> int:
     ((count,),) = statements.select(database, ChangeModel, ("count",), id=1)
     statements.update(database, ChangeModel, {"count": count + 1}, id=1)
     return int(count) + 1
@@ -276,7 +276,9 @@ def _refresh_task(database: sqlite.Database, task_id: int, changes: dict[str, An
         "started": runs[0][1],
         "updated": max((each[3] for each in runs if each[3] is not None), default=None),
         "duration_secs": sum(end - each[1] for end, each in zip(ends, runs, strict=True)),
-        "changed": _count_change(database),
+        "changed": count_change(database),
+        # It trains again, so it comes back.
+        "trashed": None,
     }
     shown_series = ("name", "kind", "last_number", "lowest")
     for name, kind, last, lowest in statements.select(database, SeriesModel, shown_series, task_id=task_id):

@@ -9,6 +9,12 @@ export interface Notice {
   text: string
   /** What went wrong, why, and what to do; stays until closed. */
   error: ErrorBody | null
+  action?: NoticeAction | undefined
+}
+
+export interface NoticeAction {
+  label: string
+  act: () => void
 }
 
 export const notice = ref<Notice | null>(null)
@@ -19,10 +25,11 @@ export function dismissNotice(): void {
   notice.value = null
 }
 
-export function say(text: string): void {
+/** `action` is one thing that can be done about it, such as taking it back; it is offered a little longer. */
+export function say(text: string, action?: NoticeAction): void {
   dismissNotice()
-  notice.value = { text, error: null }
-  timer = setTimeout(dismissNotice, SHOWN_MS)
+  notice.value = { text, error: null, action }
+  timer = setTimeout(dismissNotice, action ? 2 * SHOWN_MS : SHOWN_MS)
 }
 
 export function sayError(text: string, failure: unknown): void {

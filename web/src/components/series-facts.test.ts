@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Column, type Line, type SeriesFrame } from '@/data/frame'
-import { bestPoint, meanOf } from './series-facts'
+import { bestPoint } from './series-facts'
 
 const column = (values: number[]): Column => new Column(Float64Array.from(values))
 
@@ -25,17 +25,5 @@ describe('best point', () => {
   it('is none where no value is finite', () => {
     expect(bestPoint(series(line(1, [NaN, Infinity])))?.value).toBeUndefined()
     expect(bestPoint(undefined)).toBeNull()
-  })
-})
-
-describe('mean', () => {
-  it('is taken of the smoothed line where there is one', () => {
-    expect(meanOf(series(line(1, [0, 100], [40, 60, NaN])))).toBe(50)
-    expect(meanOf(series(line(1, [1, 2]), line(2, [3])))).toBe(2)
-  })
-
-  it('is none without values', () => {
-    expect(meanOf(undefined)).toBeNull()
-    expect(meanOf(series())).toBeNull()
   })
 })

@@ -20,20 +20,3 @@ export function bestPoint(series: SeriesFrame | undefined): BestPoint | null {
   }
   return best
 }
-
-/**
- * Mean of the smoothed line where there is one, else of the raw one: of a thinned raw line, which keeps each bucket's extremes,
- * the mean would lean towards whatever strays furthest.
- */
-export function meanOf(series: SeriesFrame | undefined): number | null {
-  let sum = 0
-  let count = 0
-  for (const { raw, smooth } of series?.lines ?? []) {
-    for (const value of (smooth ?? raw).value.values) {
-      if (!Number.isFinite(value)) continue
-      sum += value
-      count += 1
-    }
-  }
-  return count === 0 ? null : sum / count
-}

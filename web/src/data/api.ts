@@ -7,6 +7,7 @@ import type {
   Axis,
   Command,
   CommandGiven,
+  DemoBegun,
   ErrorAnswer,
   ErrorBody,
   Kind,
@@ -16,6 +17,7 @@ import type {
   TaskDetail,
   TaskEdit,
   TaskList,
+  Trash,
 } from '../wire'
 import { decodeFrame, FrameError, type Frame } from './frame'
 
@@ -75,6 +77,7 @@ export interface LogQuery {
   newest?: boolean
 }
 
+export type ExportFormat = 'csv' | 'jsonl' | 'parquet' | 'tensorboard'
 export type SettingValues = Record<string, unknown>
 
 export interface Api {
@@ -86,9 +89,17 @@ export interface Api {
   command(task: string, run: string, command: Command['command']): Promise<CommandGiven>
   settings(): Promise<SettingValues>
   saveSettings(changed: SettingValues): Promise<void>
+  trash(): Promise<Trash>
+  /** Into the trash, back from it, or removed for good; what lies there then. */
+  moveTasks(where: 'trash' | 'back' | 'gone', tasks: readonly string[]): Promise<Trash>
+  demo(): Promise<DemoBegun>
+  /** Where every record of a task can be downloaded. */
+  exportAddress(task: string, format: ExportFormat): string
   takeIn(paths: string[]): Promise<TakenIn>
   about(): Promise<About>
 }
+
+const MOVES = { trash: 'api/trash', back: 'api/trash/restore', gone: 'api/trash/remove' } as const
 
 /** The server that the page came from; addresses are relative, so that a forwarded port or a path before us works. */
 export function serverApi(fetcher: typeof fetch = (...request) => fetch(...request)): Api {
@@ -156,6 +167,10 @@ export function serverApi(fetcher: typeof fetch = (...request) => fetch(...reque
       send('POST', `${taskPath(task)}/runs/${encodeURIComponent(run)}/commands`, { command }),
     settings: () => get('api/settings'),
     saveSettings: (changed) => send('PUT', 'api/settings', changed),
+    trash: () => get('api/trash'),
+    moveTasks: (where, tasks) => send('POST', MOVES[where], { tasks }),
+    demo: () => send('POST', 'api/demo', {}),
+    exportAddress: (task, format) => `${taskPath(task)}/export?format=${format}`,
     takeIn: (paths) => send('POST', 'api/take-in', { paths }),
     about: () => get('api/about'),
   }

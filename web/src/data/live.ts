@@ -29,6 +29,8 @@ export interface LiveOptions {
   onMessage: (message: ServerMessage) => void
   onFrame: (frame: Frame) => void
   onOpen?: () => void
+  /** Asked before each further try: whether the server lets this page in. Without it each is tried. */
+  comeBack?: () => Promise<boolean>
   /** First wait in milliseconds; doubled up to sixteen times. */
   patienceMs?: number
 }
@@ -50,9 +52,29 @@ export function openLive(options: LiveOptions): Live {
   let failures = 0
   let timer: ReturnType<typeof setTimeout> | null = null
   let stopped = true
+  let asking = false
 
   function subscribe(): void {
     if (socket?.readyState === OPEN) socket.send(JSON.stringify(options.subscription()))
+  }
+
+  function later(): void {
+    timer = setTimeout(again, patienceMs * Math.min(16, 2 ** failures) * (0.75 + Math.random() / 2))
+    failures += 1
+  }
+
+  function again(): void {
+    if (timer !== null) clearTimeout(timer)
+    timer = null
+    if (!options.comeBack) return open()
+    if (asking) return
+    asking = true
+    void options.comeBack().then((may) => {
+      asking = false
+      if (stopped || socket !== null) return
+      if (may) open()
+      else later()
+    })
   }
 
   function open(): void {
@@ -77,13 +99,12 @@ export function openLive(options: LiveOptions): Live {
       socket = null
       if (stopped) return
       connection.value = 'lost'
-      timer = setTimeout(open, patienceMs * Math.min(16, 2 ** failures) * (0.75 + Math.random() / 2))
-      failures += 1
+      later()
     }
   }
 
   function hurry(): void {
-    if (socket === null && !stopped && document.visibilityState === 'visible') open()
+    if (socket === null && !stopped && document.visibilityState === 'visible') again()
   }
 
   return {

@@ -48,6 +48,7 @@ class Server {
       progress: null,
       remaining_secs: null,
       logging_steps: 1,
+      mean_speed: null,
       cursor: this.records,
     }
   }
@@ -101,6 +102,10 @@ class Server {
       command: async () => ({ id: '1' }),
       settings: async () => ({ ...this.saved }),
       saveSettings: async (changed) => void Object.assign(this.saved, changed),
+      trash: async () => ({ tasks: [], kept_days: 30 }),
+      moveTasks: async () => ({ tasks: [], kept_days: 30 }),
+      demo: async () => ({ kind: 'recorded' }),
+      exportAddress: () => '',
       takeIn: async () => ({ tasks: [], imported: [] }),
       about: async () => ({ version: '1', home: '', database: '', database_moved: false, writer: true, notes: [] }),
     }
@@ -321,6 +326,33 @@ describe('a session', () => {
     await settle()
     expect(session.error.value).toBeNull()
     expect(session.detail.value!.task.id).toBe('a')
+  })
+})
+
+describe('after a restart', () => {
+  it('the page asks to be let in before each try, and catches up when it is', async () => {
+    const answers = [false, false, true]
+    session.stop()
+    session = createSession({
+      api: server.api(),
+      connect: server.connect,
+      patienceMs: 100,
+      returning: { prepare: async () => undefined, comeBack: async () => answers.shift() ?? true },
+    })
+    await session.start()
+    session.want('loss')
+    server.socket.open()
+    await settle()
+    const sockets = server.sockets.length
+    server.socket.close()
+    await vi.advanceTimersByTimeAsync(250)
+    expect(server.sockets.length).toBe(sockets)
+    await vi.advanceTimersByTimeAsync(1500)
+    expect(server.sockets.length).toBe(sockets + 1)
+    server.socket.open()
+    server.log(2)
+    expect(session.connection.value).toBe('open')
+    expect(drawn()).toEqual(upTo(5))
   })
 })
 

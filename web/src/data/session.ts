@@ -23,6 +23,7 @@ import type {
 import { errorBody, isAborted, serverApi, type Api, type LogQuery } from './api'
 import { preferredLanguage, type Language } from './language'
 import { openLive, serverSocket, type Connection, type Socket } from './live'
+import { keepReturning, type Returning } from './returning'
 import { keepSettings, type Settings } from './settings'
 import { latestOf, type Latest } from './trend'
 import { keepView, type View } from './view'
@@ -75,6 +76,8 @@ export interface SessionOptions {
   /** The browser's languages and whether it asks for dark. */
   languages?: readonly string[]
   prefersDark?: Ref<boolean>
+  /** How the page is let in again after a restart. */
+  returning?: Returning
   patienceMs?: number
   settleMs?: number
 }
@@ -120,8 +123,10 @@ export function createSession(options: SessionOptions): Session {
     onMessage: receive,
     onFrame: (frame) => windows.take(frame),
     onOpen: () => {
+      void options.returning?.prepare()
       if (error.value !== null || (taskId.value !== null && !ready)) retry()
     },
+    ...(options.returning === undefined ? {} : { comeBack: () => options.returning!.comeBack() }),
     ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
   })
 
@@ -345,6 +350,7 @@ export function useSession(): Session {
     shared = createSession({
       api: serverApi(),
       connect: serverSocket,
+      returning: keepReturning(),
       languages: navigator.languages,
       prefersDark,
     })

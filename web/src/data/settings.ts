@@ -33,6 +33,10 @@ export interface Settings {
   /** In pixels. */
   logHeight: number
   logOpen: boolean
+  /** Tell through the system when a training ends. */
+  notifyEnd: boolean
+  /** Days that a deleted task stays in the trash; 0: until it is emptied. The server reads it too. */
+  trashDays: number
   /** The task looked at last. */
   task: string | null
 }
@@ -51,6 +55,8 @@ export function defaultSettings(): Settings {
     groupsOpen: {},
     logHeight: 226,
     logOpen: true,
+    notifyEnd: false,
+    trashDays: 30,
     task: null,
   }
 }
@@ -79,6 +85,8 @@ const VALID: Record<keyof Settings, (value: unknown) => boolean> = {
   groupsOpen: (value) => isRecord(value) && Object.values(value).every(isBoolean),
   logHeight: (value) => typeof value === 'number' && value >= 0,
   logOpen: isBoolean,
+  notifyEnd: isBoolean,
+  trashDays: (value) => Number.isInteger(value) && (value as number) >= 0,
   task: (value) => value === null || typeof value === 'string',
 }
 

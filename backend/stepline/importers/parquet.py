@@ -1,0 +1,123 @@
+"""Parquet files: a column of numbers is a metric, texts are texts, what is nested is left out. Read a batch at a time.
+
+The library reads the file by its index at the end, so a cut file gives nothing; a packed one has to be unpacked first.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from stepline.errors import ImportFailed
+from stepline.importers import limits
+from stepline.importers.imported import Reading, Remarks, Row
+from stepline.importers.naming import name_for
+from stepline.importers.opening import told_reading
+from stepline.importers.values import metrics_of
+
+FORMAT = "parquet"
+MAGIC = b"PAR1"
+_BATCH_VALUES = 1 << 18
+_INDEX = "__index_level_"
+_END = struct.Struct("<I4s")
+
+
+@dataclass(slots=True)
+class Table:
+    columns: list[str]
+    metadata: dict[str, str]
+    _reader: Any
+    _path: Path
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """Raises ImportFailed where a page is damaged."""
+        try:
+            for batch in self._reader:
+                yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        except BaseException as error:
+            if not _is_the_librarys(error):
+                raise
+            raise _damaged(self._path, str(error)) from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Table]:
+    """Raises ImportFailed."""
+    try:
+        with path.open("rb") as file:
+            told_reading(path, 0)
+            yield _table(path, file)
+    except OSError as error:
+        raise ImportFailed(
+            f"{path} cannot be read", why=error.strerror or str(error), action="Check the path and its permissions"
+        ) from error
+
+
+def _table(path: Path, file: BinaryIO) -> Table:
+    # Only such a file needs the library, and loading it takes 40 ms.
+    from arro3.io import read_parquet
+
+    size = file.seek(0, 2)
+    file.seek(max(0, size - 8))
+    index_bytes, magic = _END.unpack(file.read(8).rjust(8, b"\0"))
+    if magic != MAGIC or index_bytes > size - 12:
+        raise _damaged(path, "its index is not at its end")
+    try:
+        names = read_parquet(file, batch_size=1).schema.names
+        reader = read_parquet(file, batch_size=max(64, min(1 << 13, _BATCH_VALUES // max(1, len(names)))))
+        return Table(names[: limits.COLUMNS], dict(reader.schema.metadata_str), reader, path)
+    except BaseException as error:
+        if not _is_the_librarys(error):
+            raise
+        raise _damaged(path, str(error)) from error
+
+
+def read(path: Path) -> Reading:
+    """The table's rows."""
+    remarks = Remarks()
+    return Reading(FORMAT, path, name_for(path), lambda: _rows(path, remarks), remarks=remarks)
+
+
+def is_export(path: Path) -> bool:
+    """Whether Stepline wrote it. Raises ImportFailed."""
+    with opened(path) as table:
+        return "stepline.runs" in table.metadata
+
+
+def _rows(path: Path, remarks: Remarks) -> Iterator[Row]:
+    with opened(path) as table:
+        columns = [None if name.startswith(_INDEX) else name for name in table.columns]
+        for place, row in enumerate(table.rows()):
+            fields = {name: _plain(value) for name, value in zip(columns, row, strict=False) if name is not None}
+            values, left_out = metrics_of(fields)
+            if left_out:
+                remarks.leave_out(f"row {place}", f"{left_out} values that are neither numbers nor short texts")
+            if values:
+                yield Row(values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    return value.isoformat() if isinstance(value, date | datetime) else value
+
+
+def _is_the_librarys(error: BaseException) -> bool:
+    """It has an exception for each of its layers and none above them all; a panic is not even an Exception."""
+    return not isinstance(error, ImportFailed) and (
+        isinstance(error, Exception) or type(error).__name__ == "PanicException"
+    )
+
+
+def _damaged(path: Path, why: str) -> ImportFailed:
+    return ImportFailed(
+        f"{path} is a damaged Parquet file",
+        why=why.splitlines()[0] if why else "It cannot be read",
+        action="Copy it again, whole: its index stands at its end",
+    )

@@ -1,0 +1,100 @@
+"""What Stepline exported comes back as it was, as far as its form can hold it."""
+
+from __future__ import annotations
+
+import pytest
+
+from stepline import exporters
+from stepline.importers import import_paths
+from stepline.store import Store
+from tests.test_exporters import exported, store
+
+__all__ = ["store"]
+
+
+def history(store, task_id):
+    """What a history is, without what the home gave it."""
+    runs = {run.id: run.number for run in store.runs(task_id)}
+    return [
+        (
+            runs[each.run_id],
+            each.kind,
+            each.step,
+            each.epoch,
+            each.time,
+            repr(sorted(each.metrics.items())),
+            each.message,
+            each.details,
+        )
+        for each in store.records(task_id)
+    ]
+
+
+def known_of_runs(store, task_id):
+    shown = ("number", "status", "message", "started", "total_steps")
+    return [
+        ({name: getattr(run, name) for name in shown}, {k: v for k, v in run.settings.items() if "imported" not in k})
+        for run in store.runs(task_id)
+    ]
+
+
+@pytest.fixture
+def elsewhere(home):
+    with_store = Store.open(home.folder / "another.db", writable=True)
+    yield with_store
+    with_store.close()
+
+
+def imported_again(store, elsewhere, tmp_path, form):
+    path = tmp_path / f"export{exporters.of(form).suffix}"
+    path.write_bytes(exported(store, form))
+    (result,) = import_paths(elsewhere, [path])
+    assert result.state == "imported", result.error
+    return result
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_json_lines_and_parquet_come_back_whole(store, elsewhere, tmp_path, form):
+    result = imported_again(store, elsewhere, tmp_path, form)
+    assert history(elsewhere, result.task_id) == history(store, "t1")
+    assert known_of_runs(elsewhere, result.task_id) == known_of_runs(store, "t1")
+    assert result.name == store.task("t1").name
+
+
+def test_csv_comes_back_without_settings(store, elsewhere, tmp_path):
+    result = imported_again(store, elsewhere, tmp_path, "csv")
+    assert history(elsewhere, result.task_id) == history(store, "t1")
+    assert [run.settings.get("learning_rate") for run in elsewhere.runs(result.task_id)] == [None, None]
+
+
+def scalars(store, task_id):
+    return [
+        (number, step, time, {name: repr(value) for name, value in metrics.items()})
+        for number, step, time, metrics in (
+            (
+                next(run.number for run in store.runs(task_id) if run.id == each.run_id),
+                each.step,
+                each.time,
+                {name: value for name, value in each.metrics.items() if isinstance(value, float)},
+            )
+            for each in store.records(task_id)
+        )
+        if metrics
+    ]
+
+
+def test_tensorboard_comes_back_with_its_numbers_as_doubles(store, elsewhere, tmp_path):
+    for place, pieces in exporters.event_folder(store, "t1"):
+        (tmp_path / "log" / place.parent).mkdir(parents=True)
+        (tmp_path / "log" / place).write_bytes(b"".join(pieces))
+    (result,) = import_paths(elsewhere, [tmp_path / "log"])
+    assert scalars(elsewhere, result.task_id) == scalars(store, "t1")
+    assert elsewhere.runs(result.task_id)[0].settings["learning_rate"] == 2e-4
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+def test_an_export_of_a_task_that_is_here_adds_nothing(store, tmp_path, form):
+    path = tmp_path / f"export{exporters.of(form).suffix}"
+    path.write_bytes(exported(store, form))
+    (result,) = import_paths(store, [path])
+    assert (result.state, result.task_id) == ("recorded", "t1")
