@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from stepline import history
 from stepline.recording.journal import Header, Heartbeat, Process, Record, Update
 from stepline.store import Store, migrations
+from stepline.store import sqlite as dialect
 from stepline.store.blocks import BACKLOG_RECORDS, BLOCK_BYTES, BLOCK_SEQUENCES, LOOSE_RECORDS
 
 PROCESS = Process(7, 1000.5, "host", "boot", "ns")
@@ -363,16 +364,13 @@ def test_readers_see_everything_once_while_rows_become_blocks(store, fill):
 
 def test_an_older_database_is_copied_and_brought_up(home, tmp_path):
     path = tmp_path / "old.db"
-    Store.open(path, writable=True).close()
-    database = sqlite3.connect(path)
-    for table in ("blocks", "block_series", "levels"):
-        database.execute(f"DROP TABLE {table}")
-    for column in ("packed", "generation"):
-        database.execute(f"ALTER TABLE tasks DROP COLUMN {column}")
-    database.execute("PRAGMA user_version = 2")
-    database.execute("INSERT INTO settings VALUES ('theme', '\"dark\"')")
-    database.commit()
-    database.close()
+    database = dialect.Database(path, writable=True)
+    with dialect.writing(database):
+        for migration in migrations.MIGRATIONS[:2]:
+            migration(database)
+        database.execute_sql("INSERT INTO settings VALUES ('theme', '\"dark\"')")
+        dialect.set_version(database, 2)
+    database.end()
     opened = Store.open(path, writable=True)
     fill = Filling(opened)
     fill.append(fill.begin(), numbers(BACKLOG_RECORDS))

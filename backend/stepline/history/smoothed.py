@@ -81,19 +81,22 @@ class SmoothedLine:
         if self._cursor >= cursor:
             return
         begin = self._cursor >> PIECE_SHIFT
-        whole = {width: [self._whole[width]] if self._whole else [] for width in WIDTHS}
+        parts: list[Levels] = []
         newest: dict[int, Levels] = {}
         starts = dict(self._starts)
         for number, piece in zip(count(begin), self._pieces(curve, self._cursor, cursor, ("step",), until=cursor)):
             if number % self._stride == 0:
                 starts[number] = piece.before
             finest = levels_of(piece.points, piece.values, WIDTHS[-1])
-            newest = {width: levels.coarser(finest, width - WIDTHS[-1]) for width in WIDTHS}
             if (number + 1) << PIECE_SHIFT <= cursor:
-                for width in WIDTHS:
-                    whole[width].append(newest[width])
-                newest = {}
-        self._whole = {width: levels.joined([part for part in parts if len(part)]) for width, parts in whole.items()}
+                parts.append(finest)
+            else:
+                newest = _by_width(finest)
+        more = _by_width(levels.joined([part for part in parts if len(part)]))
+        self._whole = {
+            width: levels.joined([part for part in (self._whole.get(width), more[width]) if part is not None])
+            for width in WIDTHS
+        }
         self._newest, self._starts, self._cursor = newest, starts, cursor
 
     def _parts(self, curve: Curve, shift: int, first: int, last: int) -> Iterator[Levels]:
@@ -127,6 +130,10 @@ class SmoothedLine:
             values = smoother.take(points.run, points.value)
             if number >= wanted:
                 yield _Piece(points, values, before, smoother)
+
+
+def _by_width(finest: Levels) -> dict[int, Levels]:
+    return {width: levels.coarser(finest, width - WIDTHS[-1]) for width in WIDTHS}
 
 
 def cut(curve: Curve, begin: int, end: int, until: int, places: Collection[str]) -> Iterator[Series]:

@@ -34,8 +34,13 @@ class Points(NamedTuple):
 
     def columns(self, runs: Ints) -> Columns:
         """runs: (id, number), by id."""
-        numbers = runs[np.searchsorted(runs[:, 0], self.run), 1] if len(self.run) else self.run
-        return Columns(self.sequence, numbers.astype(np.int32), self.step, self.epoch, self.time, self.value)
+        # Most blocks are of one run: looking up every point's took a sixth of the time of smoothing a long series.
+        several = len(self.run) > 0 and bool((self.run != self.run[0]).any())
+        ids = self.run if several else self.run[:1]
+        numbers = runs[np.searchsorted(runs[:, 0], ids), 1].astype(np.int32)
+        if not several:
+            numbers = np.repeat(numbers, len(self.run))
+        return Columns(self.sequence, numbers, self.step, self.epoch, self.time, self.value)
 
     def within(self, first: int, last: int) -> Points:
         """Those with first <= sequence < last."""

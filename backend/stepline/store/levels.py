@@ -75,13 +75,15 @@ _NAMES = tuple(each.name for each in fields(Levels))
 def _cells(bucket: Ints, run: Ints) -> tuple[Ints | None, Ints]:
     """(order that brings the points of each bucket and run together, None where they stand so; where each begins)."""
     order = None
-    if len(run) and run.min() != run.max():
+    if len(run) and bool((run != run[0]).any()):
         change = (bucket[1:] == bucket[:-1]) & (run[1:] < run[:-1])
         if change.any():
             order = np.lexsort((run, bucket))
             bucket, run = bucket[order], run[order]
-    new = np.flatnonzero((bucket[1:] != bucket[:-1]) | (run[1:] != run[:-1])) + 1
-    return order, np.concatenate([np.zeros(min(len(run), 1), np.int64), new])
+        new = (bucket[1:] != bucket[:-1]) | (run[1:] != run[:-1])
+    else:
+        new = bucket[1:] != bucket[:-1]
+    return order, np.concatenate([np.zeros(min(len(run), 1), np.int64), np.flatnonzero(new) + 1])
 
 
 def _chosen(column: NDArray[Kind], index: Ints, nothing: float) -> NDArray[Kind]:
