@@ -388,7 +388,7 @@ def test_levels_of_an_older_form_are_made_anew(home, store, fill):
     store.close()
     database = sqlite3.connect(home.database)
     database.executescript(
-        """DROP TABLE levels; CREATE TABLE levels (id INTEGER PRIMARY KEY, first INTEGER); PRAGMA user_version = 4;
+        """DROP TABLE levels; CREATE TABLE levels (id INTEGER PRIMARY KEY, first INTEGER); PRAGMA user_version = 5;
         UPDATE block_series SET levels = x'00'"""
     )
     database.close()
@@ -397,7 +397,7 @@ def test_levels_of_an_older_form_are_made_anew(home, store, fill):
         check_levels(brought_up, metric, 7)
         check_levels(brought_up, metric, 13)
     brought_up.close()
-    assert asked(home.database.with_name(f"{home.database.name}.4.bak"), "PRAGMA user_version") == [(4,)]
+    assert asked(home.database.with_name(f"{home.database.name}.5.bak"), "PRAGMA user_version") == [(5,)]
 
 
 def test_a_history_forgets_what_was_taken_away(store, fill):

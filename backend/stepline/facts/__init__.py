@@ -125,6 +125,9 @@ def detail(store: Store, task_id: str, *, findings: Sequence[Finding] = (), jour
             for before, run in zip([None, *runs], runs, strict=False)
         ],
         "metrics": _metrics(metrics, len(runs)),
+        "system": [
+            {"name": name, "last": number(value)} for name, value in sorted(store.newest_sample(task_id).items())
+        ],
         "checkpoints": [_checkpoint(each) for each in checkpoints],
         "findings": list(findings),
         "progress": _progress(line),

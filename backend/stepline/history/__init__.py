@@ -2,6 +2,7 @@
 
     frame(store, task, names, …)    windows of several series as one binary frame (docs/frame.md)
     tail(store, task, names, since) what came since, raw points and their smoothed values, as a frame
+    sampled_frame(store, task, …)   windows of GPU and system figures, by time
     window(store, task, name, …)    one window as arrays
 
 A window has at most 4,000 finite points a series, with the exact smallest and largest value of every bucket at their
@@ -21,6 +22,7 @@ from stepline.history.curve import Curve
 from stepline.history.derived import DERIVED, Derived, derived_names
 from stepline.history.frames import Decoded, DecodedSeries, decode
 from stepline.history.lines import SmoothedLines
+from stepline.history.sampled import sampled_frame
 from stepline.history.series import Series
 from stepline.history.smoothing import Smoothing
 from stepline.history.source import Source
@@ -47,6 +49,7 @@ __all__ = [
     "derived_names",
     "forget",
     "frame",
+    "sampled_frame",
     "tail",
     "window",
 ]

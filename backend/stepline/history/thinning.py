@@ -115,7 +115,9 @@ def drawn(chosen: Cells) -> Points:
     order = np.lexsort((points.sequence, points.run))
     new = np.ones(len(order), bool)
     sequence = points.sequence[order]
-    new[1:] = sequence[1:] != sequence[:-1]
+    value = points.value[order]
+    # Samples that are placed by time may have one millisecond and two values.
+    new[1:] = (sequence[1:] != sequence[:-1]) | (value[1:] != value[:-1])
     order = order[new]
     points = points.chosen(order)
     return points._replace(value=np.where(np.isfinite(points.value), points.value, np.nan))

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepline.history.axes import Place, Points
+from stepline.history.curve import levels_of
 from stepline.history.series import Series
-from stepline.history.thinning import Cells, drawn, marked
+from stepline.history.thinning import Cells, cells, drawn, marked
 from stepline.kernels import Floats
 
 POINTS = 4_000
@@ -145,6 +146,14 @@ def of_cells(
         lines,
         chosen.lines_left_out,
     )
+
+
+def of_series(series: Series, place: Place, first: int, last: int, *, points: int = POINTS) -> Window:
+    """What stands for all points of a series that is in memory."""
+    if len(series) <= 2 * points and int(np.count_nonzero(np.isfinite(series.value))) <= points:
+        return of_points(series, None, place, series.superseded_from, first, last)
+    chosen = cells(lambda shift: levels_of(series, series.value, shift), first, last, points)
+    return of_cells(series.name, chosen, None, place, series.superseded_from, first, last)
 
 
 def _range(ascending: NDArray[np.integer[Any]], low: int, high: int) -> tuple[int, int]:

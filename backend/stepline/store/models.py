@@ -214,6 +214,19 @@ class CheckpointModel(_Table):
         primary_key = CompositeKey("task_id", "sequence")
 
 
+class SampleModel(_Table):
+    id = AutoField()
+    run_id = IntegerField()
+    metric_set_id = IntegerField()
+    first = FloatField()
+    last = FloatField()
+    count = IntegerField()
+    data = BlobField()
+
+    class Meta:
+        table_name = "samples"
+
+
 class SettingModel(_Table):
     name = TextField(primary_key=True)
     value = JSONText()
@@ -261,6 +274,7 @@ MODELS: tuple[type[Model], ...] = (
     LevelsModel,
     SeriesModel,
     CheckpointModel,
+    SampleModel,
     SettingModel,
     SourceModel,
     RemovedRunModel,

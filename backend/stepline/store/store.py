@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from stepline.errors import DatabaseNewer, StoreError, TaskAmbiguous, TaskNotFound
 from stepline.recording.journal import Header
-from stepline.store import entries, level_reading, migrations, reading, sqlite, statements, trash, writing
+from stepline.store import entries, level_reading, migrations, reading, samples, sqlite, statements, trash, writing
 from stepline.store.block_columns import PLACES
 from stepline.store.levels import Levels
 from stepline.store.models import (
@@ -33,6 +33,7 @@ from stepline.store.models import (
 from stepline.store.naming import Named, display_names
 from stepline.store.record_columns import RecordColumns
 from stepline.store.rows import LIVE, CheckpointRow, Columns, Entry, LogEntry, MetricRow, RunRow, TaskRow
+from stepline.store.samples import Samples
 from stepline.store.sources import SourceRow, Together
 from stepline.store.sources import find as find_sources
 from stepline.store.wanted import Wanted
@@ -121,6 +122,11 @@ class Store:
         """Say that a run was found to have ended; taken back when it is heard of again. False where it told its end."""
         with self._writing:
             return writing.end_run(self._database, run_id, status, message, time)
+
+    def add_sample(self, run_id: str, time: float, values: dict[str, float]) -> None:
+        """Keep GPU and system figures of a run at a time, in Unix seconds; each call is later than the one before."""
+        with self._writing:
+            writing.add_sample(self._database, self._sets, run_id, time, values)
 
     def rename_task(self, task_id: str, name: str | None) -> None:
         """Set the label that is shown; None or "" goes back to the task's own name. Raises TaskNotFound."""
@@ -362,6 +368,19 @@ class Store:
         if not found:
             raise _not_found(task_id)
         return int(found[0][0])
+
+    def samples(
+        self, task_id: str, names: Sequence[str], first: float | None = None, last: float | None = None
+    ) -> dict[str, Samples]:
+        """Series of GPU and system figures with first <= time <= last, in Unix seconds (None: all there is), by name.
+
+        A name without a sample there is left out. Raises TaskNotFound.
+        """
+        return samples.read(self._database, self._names.of, self._number(task_id), list(names), first, last)
+
+    def newest_sample(self, task_id: str) -> dict[str, float]:
+        """The newest GPU and system figures of a task, by name; empty where it has none. Raises TaskNotFound."""
+        return samples.newest(self._database, self._names.of, self._number(task_id))
 
     def checkpoints(self, task_id: str) -> list[CheckpointRow]:
         """A task's checkpoints by sequence. Raises TaskNotFound."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stepline.errors import StoreError
 from stepline.recording.journal import Header, Heartbeat, Update
-from stepline.store import blocks, masking, reading, sqlite, statements, trash
+from stepline.store import blocks, masking, reading, samples, sqlite, statements, trash
 from stepline.store.content import Content, SetId, of_records
 from stepline.store.lifecycle import RunNews, run_changes
 from stepline.store.models import (
@@ -174,6 +174,16 @@ def _losses_before(database: sqlite.Database, task_id: int, run_id: int, first: 
             span *= 8
 
     return before
+
+
+def add_sample(
+    database: sqlite.Database, sets: MetricSets, run_uid: str, time: float, values: dict[str, float]
+) -> None:
+    names = tuple(values)
+    with sqlite.writing(database):
+        number = sets.get(names) or _metric_set(database, names)
+        samples.add(database, run_uid, time, values, number)
+    sets[names] = number
 
 
 def end_run(database: sqlite.Database, run_uid: str, status: str, message: str | None, time: float) -> bool:
