@@ -123,6 +123,16 @@ def writing(database: Database) -> Iterator[None]:
 
 
 @contextmanager
+def on_disk(database: Database) -> Iterator[None]:
+    """A transaction within is on the disk when it is committed, and all before it: a power cut takes none back."""
+    database.execute_sql("PRAGMA synchronous = full")
+    try:
+        yield
+    finally:
+        database.execute_sql("PRAGMA synchronous = normal")
+
+
+@contextmanager
 def reading(database: Database) -> Iterator[None]:
     """Queries that all see the database as it is at the first of them. To be short: the log grows meanwhile."""
     with translated(database.path), database.atomic("DEFERRED"):

@@ -20,6 +20,7 @@ from stepline.errors import DatabaseNewer, StoreError, TaskAmbiguous, TaskNotFou
 from stepline.recording.journal import Header
 from stepline.store import entries, level_reading, migrations, reading, samples, sqlite, statements, trash, writing
 from stepline.store.block_columns import PLACES
+from stepline.store.checking import RunCheck
 from stepline.store.levels import Levels
 from stepline.store.models import (
     ChangeModel,
@@ -182,7 +183,17 @@ class Store:
                 yield Together(self._database, sets)
             self._sets = sets
 
+    def settle(self, task_id: str) -> None:
+        """Pack all of a task's records into blocks, and see that they are on the disk. Raises TaskNotFound."""
+        number = self._number(task_id)
+        with self._writing, sqlite.on_disk(self._database), sqlite.writing(self._database):
+            writing.pack_all(self._database, number)
+
     # Reading
+
+    def check(self, run_id: str) -> RunCheck:
+        """To compare a run's records with what another has of them. They are to be packed: see `settle`."""
+        return RunCheck(self._database, self._names, run_id)
 
     def source(self, key: str) -> SourceRow | None:
         """The import whose source has this key."""

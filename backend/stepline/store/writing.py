@@ -176,6 +176,12 @@ def _losses_before(database: sqlite.Database, task_id: int, run_id: int, first: 
     return before
 
 
+def pack_all(database: sqlite.Database, task_id: int) -> None:
+    """A task's rows into blocks; where there are none, a change that says nothing, so that something is committed."""
+    blocks.pack_rows(database, task_id, MetricNames(database).of)
+    count_change(database)
+
+
 def add_sample(
     database: sqlite.Database, sets: MetricSets, run_uid: str, time: float, values: dict[str, float]
 ) -> None:
