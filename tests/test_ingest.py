@@ -227,6 +227,13 @@ def test_journals_of_a_task_that_wait_are_taken_in_run_by_run(home, ingest, stor
     assert steps(store, "t2") == [0, 1, 2]
 
 
+def test_runs_that_began_within_a_second_are_numbered_as_they_began(home, ingest, store):
+    for run, begun in (("20260101-000000-ffffffff", 1000.2), ("20260101-000000-00000000", 1000.7)):
+        Journal(home.journals, run, process=GONE, time_=begun).steps(0, 3)
+    ingest.take_in_all()
+    assert [(run.number, run.started) for run in store.runs("t1")] == [(1, 1000.2), (2, 1000.7)]
+
+
 def test_what_cannot_be_imported_is_told(ingest, tmp_path):
     with pytest.raises(JournalError, match="cannot be read"):
         ingest.import_journal(tmp_path / "none.jsonl")

@@ -225,6 +225,27 @@ def test_two_live_runs_of_one_task_interleave(store, fill):
     assert (first.first_step, first.last_step, first.records, second.first_step) == (0, 2, 3, 100)
 
 
+def test_a_run_taken_in_late_and_a_record_of_an_older_run_after_a_newer_one_move_nothing(store, fill):
+    newer = fill.begin("b", time=500.0)
+    fill.append(newer, *(step(number, time=500.0) for number in range(3)))
+    before = [(entry.sequence, entry.run_id, entry.step) for entry in store.records("t1")]
+    late = fill.begin("a", time=100.0)
+    fill.append(late, *(step(number, time=100.0) for number in range(4_100)))
+    fill.append(newer, step(3))
+    fill.append(late, step(4_100), Record("train_end", 300.0, details={"status": "completed"}))
+    found = [(entry.sequence, entry.run_id, entry.step) for entry in store.records("t1")]
+    assert found[:3] == before
+    assert [sequence for sequence, _, _ in found] == list(range(len(found)))
+    for run, count in (("a", 4_101), ("b", 4)):
+        assert [number for _, each, number in found if each == run and number is not None] == list(range(count))
+    columns = store.columns("t1", "loss")
+    assert columns.step[columns.run == 1].tolist() == [0, 1, 2, 3]
+    assert columns.step[columns.run == 2].tolist() == list(range(4_101))
+    # The run that started last speaks for its task, also where an older one wrote last.
+    assert [run.status for run in store.runs("t1")] == ["running", "completed"]
+    assert status(store) == "running"
+
+
 # Statuses
 
 

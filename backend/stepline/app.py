@@ -26,6 +26,7 @@ from stepline.home import Home
 from stepline.ingest import Ingest
 from stepline.intake import Progress, take_in_all, take_in_uploaded
 from stepline.live import Live, Source
+from stepline.samplers import Sampling
 from stepline.server import Server
 from stepline.server.forwarding import TIMEOUT_SECS
 from stepline.server.uploads import uploads_folder
@@ -56,6 +57,7 @@ class App:
         self._left_stores: list[Store] = []
         self._ingest: Ingest | None = None
         self._findings: Findings | None = None
+        self._sampling: Sampling | None = None
         self._demo = BegunDemo(home)
         self._ending = threading.Event()
         self._watch: threading.Thread | None = None
@@ -115,6 +117,8 @@ class App:
         all_ended = self._server.stop()
         if self._ingest is not None:
             self._ingest.stop()
+        if self._sampling is not None:
+            self._sampling.stop()
         if self._findings is not None:
             self._findings.stop()
         # Closing a connection that another thread is reading from crashes the process, and a training may be in it.
@@ -192,6 +196,8 @@ class App:
         ingest.on_change = lambda tasks: self.live.nudge()
         ingest.start()
         self._ingest = ingest
+        self._sampling = Sampling(store)
+        self._sampling.start()
         publish_address(self.home, self._server.address, self._server.token)
 
     def _wait_for_lock(self) -> None:

@@ -99,6 +99,13 @@ class Finding(TypedDict):
     """Values that the page's sentence for this rule is filled with."""
 
 
+class SystemSeries(TypedDict):
+    """A GPU or system figure (stepline.samplers has the names and units). Its points are placed by time."""
+
+    name: str
+    last: Number
+
+
 class LogRow(TypedDict):
     sequence: int
     run: int
@@ -119,6 +126,8 @@ class TaskDetail(TypedDict):
     runs: list[Run]
     metrics: list[Metric]
     """Derived ones included ("perplexity" where there is "loss")."""
+    system: list[SystemSeries]
+    """Empty where no run was sampled: it ran elsewhere, or was imported."""
     checkpoints: list[Checkpoint]
     findings: list[Finding]
     progress: float | None

@@ -51,6 +51,7 @@ const detail: TaskDetail = {
     { name: 'grad_norm', kind: 'number', count: 2, last: 0.309, step: 1240 },
     { name: 'samples_per_second', kind: 'number', count: 2, last: 412.2, step: 1240 },
   ],
+  system: [],
   checkpoints: [],
   findings: [],
   progress: 0.124,

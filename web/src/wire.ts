@@ -101,6 +101,12 @@ export interface Finding {
   evidence: Record<string, Number | string>
 }
 
+/** A GPU or system figure (stepline.samplers has the names and units). Its points are placed by time. */
+export interface SystemSeries {
+  name: string
+  last: Number
+}
+
 export interface LogRow {
   sequence: number
   run: number
@@ -121,6 +127,8 @@ export interface TaskDetail {
   runs: Run[]
   /** Derived ones included ("perplexity" where there is "loss"). */
   metrics: Metric[]
+  /** Empty where no run was sampled: it ran elsewhere, or was imported. */
+  system: SystemSeries[]
   checkpoints: Checkpoint[]
   findings: Finding[]
   /** Part of the total steps that is done, 0 to 1. */

@@ -19,7 +19,7 @@ from stepline.facts.pace import logging_steps, newest_step, recent_marks, run_re
 from stepline.history import DERIVED, derived_names
 from stepline.kernels import Floats
 from stepline.store import CheckpointRow, LogEntry, MetricRow, RunRow, Store, TaskRow
-from stepline.store.levels import COARSE_SHIFT
+from stepline.store.levels import COARSE_SHIFTS
 from stepline.store.rows import ENDED, LIVE
 from stepline.wire import (
     Checkpoint,
@@ -125,6 +125,9 @@ def detail(store: Store, task_id: str, *, findings: Sequence[Finding] = (), jour
             for before, run in zip([None, *runs], runs, strict=False)
         ],
         "metrics": _metrics(metrics, len(runs)),
+        "system": [
+            {"name": name, "last": number(value)} for name, value in sorted(store.newest_sample(task_id).items())
+        ],
         "checkpoints": [_checkpoint(each) for each in checkpoints],
         "findings": list(findings),
         "progress": _progress(line),
@@ -137,7 +140,7 @@ def detail(store: Store, task_id: str, *, findings: Sequence[Finding] = (), jour
 
 def mean(store: Store, task_id: str, metric: str) -> Number | None:
     """Mean of all finite values of a metric, from its levels; None where it has none."""
-    found = store.levels(task_id, metric, COARSE_SHIFT)
+    found = store.levels(task_id, metric, COARSE_SHIFTS[-1])
     count = int(found.finite_count.sum())
     return number(float(found.total.sum()) / count) if count else None
 

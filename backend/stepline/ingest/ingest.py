@@ -8,6 +8,7 @@
 - The journals of tasks in the trash are listed too: one that grows brings its task back. Runs of removed tasks are not
   taken in again, unless somebody imports them.
 - A damaged line is left out, counted and told; an unended last line is waited for while the run lives.
+- An ended run's journal is removed by the thread once the store gives it back (stepline.ingest.removal).
 
 Only the holder of the home's writer lock may have one. All methods may be called from any thread.
 """
@@ -31,6 +32,7 @@ from stepline.ingest.backlog import BACKLOG_BYTES, Backlog, decode_backlog
 from stepline.ingest.decoding import Decoded, decode_lines
 from stepline.ingest.journals import JournalFile, journal_names, open_journal, read_from, size_of
 from stepline.ingest.liveness import death
+from stepline.ingest.removal import Removal
 from stepline.recording.journal import Process
 from stepline.store import RunRow, Store
 
@@ -68,6 +70,7 @@ class Ingest:
         self._watched: dict[Path, JournalFile] = {}
         self._settled: dict[str, int] = {}
         self._here = Process.current()
+        self._removal = Removal(store, home.journals, self._tell)
         self._listed_at: int | None = None
         self._listings_due = 0
         self._next_listing = 0.0
@@ -183,6 +186,10 @@ class Ingest:
                 self._next_liveness = now + LIVENESS_SECS
                 self._look_for_dead()
                 self._let_go_of_quiet(now)
+            if not more:
+                for gone in self._removal.work():
+                    # Copied back, it is looked at again.
+                    self._settled.pop(gone.name, None)
             return more
 
     def _folder_changed(self) -> bool:
@@ -217,6 +224,7 @@ class Ingest:
                 continue
             if size <= self._positions.get(entry.name.removesuffix(".jsonl"), -1):
                 self._settled[entry.name] = size
+                self._removal.consider(path)
                 continue
             self._open(path, size)
         took = time.monotonic() - begun
@@ -236,6 +244,7 @@ class Ingest:
         assert self._positions is not None, "read by _list before it opens one"
         if size <= self._positions.get(journal.header.run_id, -1):
             self._settled[path.name] = size
+            self._removal.consider(path)
         else:
             self._watched[path] = journal
 
@@ -245,7 +254,7 @@ class Ingest:
         busy: set[str] = set()
         changed: set[str] = set()
         ends = time.monotonic() + ROUND_SECS
-        for journal in sorted(journals, key=lambda each: (each.size < 0, each.header.run_id, str(each.path))):
+        for journal in sorted(journals, key=_order):
             task_id = journal.header.task_id
             if journal.size < 0 and time.monotonic() > ends:
                 more = True
@@ -349,6 +358,7 @@ class Ingest:
         self._watched.pop(journal.path, None)
         if journal.path.parent in (self._home.journals, self._home.trash):
             self._settled[journal.path.name] = journal.size
+            self._removal.consider(journal.path)
 
     def _tell_damage(self, run_id: str) -> None:
         run = self._store.run(run_id)
@@ -360,3 +370,8 @@ class Ingest:
         if self._notes.get(about) != note:
             log.warning("%s", note)
         self._notes[about] = note
+
+
+def _order(journal: JournalFile) -> tuple[bool, float, str, str]:
+    """What grows live first; what waits by when its run began: run ids tell that in whole seconds."""
+    return (journal.size < 0, journal.header.time, journal.header.run_id, str(journal.path))

@@ -77,6 +77,15 @@ def is_alive(pid: int, started: float | None) -> bool | None:
         return False
 
 
+def is_gone(process: Process, here: Process) -> bool | None:
+    """Whether that process can write no more; None where it cannot be looked at from `here`."""
+    ours = (process.host, process.boot, process.pid_namespace) == (here.host, here.boot, here.pid_namespace)
+    if process.pid <= 0 or process.boot is None or not ours:
+        return None
+    alive = is_alive(process.pid, process.started)
+    return None if alive is None else not alive
+
+
 def _alike(told: str | None, ours: str | None) -> bool:
     """What was not told does not count as different."""
     return told is None or ours is None or told == ours

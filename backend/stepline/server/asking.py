@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeVar
 
 import msgspec
@@ -28,6 +29,19 @@ def whole_number(request: Request, name: str, otherwise: int | None = None, *, l
     if not least <= number <= 2**53:
         raise UsageError(f"`{name}` cannot be {text!r}", action=f"Give a whole number of {least} or more")
     return number
+
+
+def number(request: Request, name: str) -> float | None:
+    text = request.args.get(name)
+    if text is None or text == "":
+        return None
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise UsageError(f"`{name}` cannot be {text!r}", action="Give a number")
+    return found
 
 
 def flag(request: Request, name: str) -> bool:

@@ -81,21 +81,27 @@ def register(app: Flask, door: Door) -> None:
 
     @app.get("/api/tasks/<task_id>/frame")
     def frame(task_id: str) -> Response:
-        names = request.args.getlist("series")
-        if not 1 <= len(names) <= MOST_SERIES:
-            raise UsageError(
-                "The frame's series are not said", action=f"Give `series` once for each, at most {MOST_SERIES}"
-            )
-        points = asking.whole_number(request, "points", MOST_POINTS, least=1) or MOST_POINTS
         found = history.frame(
             door.store,
             task_id,
-            names,
+            _names(),
             first=asking.whole_number(request, "first"),
             last=asking.whole_number(request, "last"),
-            points=min(points, MOST_POINTS),
+            points=_points(),
             axis=request.args.get("axis", "sequence"),
             smoothing=_smoothing(),
+        )
+        return Response(found, mimetype="application/octet-stream")
+
+    @app.get("/api/tasks/<task_id>/system")
+    def system(task_id: str) -> Response:
+        found = history.sampled_frame(
+            door.store,
+            task_id,
+            _names(),
+            first=asking.number(request, "first"),
+            last=asking.number(request, "last"),
+            points=_points(),
         )
         return Response(found, mimetype="application/octet-stream")
 
@@ -184,6 +190,19 @@ def _taken(imported: list[Imported]) -> TakenIn:
 def _file_name(task: str) -> str:
     """A task's name as a file can bear it on every system."""
     return re.sub(r'[\x00-\x1f<>:"/\\|?*]+', "-", task).strip(" .-")[:80] or "task"
+
+
+def _names() -> list[str]:
+    names = request.args.getlist("series")
+    if not 1 <= len(names) <= MOST_SERIES:
+        raise UsageError(
+            "The frame's series are not said", action=f"Give `series` once for each, at most {MOST_SERIES}"
+        )
+    return names
+
+
+def _points() -> int:
+    return min(asking.whole_number(request, "points", MOST_POINTS, least=1) or MOST_POINTS, MOST_POINTS)
 
 
 def _smoothing() -> Smoothing:

@@ -6,6 +6,7 @@ from stepline.store.content import KIND_CODES, NO_STEP, Values
 from stepline.store.levels import Levels
 from stepline.store.record_columns import RecordColumns
 from stepline.store.rows import CheckpointRow, Columns, LogEntry, MetricRow, RunRow, TaskRow
+from stepline.store.samples import Samples
 from stepline.store.sources import SourceRow, SourceRun, Together
 from stepline.store.store import Store
 
@@ -19,6 +20,7 @@ __all__ = [
     "MetricRow",
     "RecordColumns",
     "RunRow",
+    "Samples",
     "SourceRow",
     "SourceRun",
     "Store",

@@ -174,6 +174,7 @@ class LevelsModel(_Table):
     id = AutoField()
     task_id = IntegerField()
     name = TextField()
+    shift = IntegerField()
     first = IntegerField()
     data = BlobField()
 
@@ -211,6 +212,19 @@ class CheckpointModel(_Table):
     class Meta:
         table_name = "checkpoints"
         primary_key = CompositeKey("task_id", "sequence")
+
+
+class SampleModel(_Table):
+    id = AutoField()
+    run_id = IntegerField()
+    metric_set_id = IntegerField()
+    first = FloatField()
+    last = FloatField()
+    count = IntegerField()
+    data = BlobField()
+
+    class Meta:
+        table_name = "samples"
 
 
 class SettingModel(_Table):
@@ -260,6 +274,7 @@ MODELS: tuple[type[Model], ...] = (
     LevelsModel,
     SeriesModel,
     CheckpointModel,
+    SampleModel,
     SettingModel,
     SourceModel,
     RemovedRunModel,

@@ -13,7 +13,15 @@ from typing import Any
 from stepline.recording.journal import Header
 from stepline.store import blocks, reading, sqlite, statements, writing
 from stepline.store.content import Names
-from stepline.store.models import CheckpointModel, RunModel, SeriesModel, SourceModel, TaskModel, TrainingLogModel
+from stepline.store.models import (
+    CheckpointModel,
+    RunModel,
+    SampleModel,
+    SeriesModel,
+    SourceModel,
+    TaskModel,
+    TrainingLogModel,
+)
 from stepline.store.record_columns import RecordColumns
 from stepline.store.rows import Entry
 from stepline.wire import Status
@@ -90,6 +98,7 @@ class Together:
             model.delete().where((model.task_id == task_id) & model.run_id.in_(numbers)).execute(database)
         names = reading.MetricNames(database).of
         blocks.drop_runs(database, task_id, numbers, names)
+        SampleModel.delete().where(SampleModel.run_id.in_(numbers)).execute(database)
         RunModel.delete().where(RunModel.id.in_(numbers)).execute(database)
         left = RunModel.select(RunModel.id).where(RunModel.task_id == task_id).order_by(RunModel.number)
         for place, (number,) in enumerate(sqlite.raw(database, left), 1):

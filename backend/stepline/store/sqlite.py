@@ -123,6 +123,16 @@ def writing(database: Database) -> Iterator[None]:
 
 
 @contextmanager
+def on_disk(database: Database) -> Iterator[None]:
+    """A transaction within is on the disk when it is committed, and all before it: a power cut takes none back."""
+    database.execute_sql("PRAGMA synchronous = full")
+    try:
+        yield
+    finally:
+        database.execute_sql("PRAGMA synchronous = normal")
+
+
+@contextmanager
 def reading(database: Database) -> Iterator[None]:
     """Queries that all see the database as it is at the first of them. To be short: the log grows meanwhile."""
     with translated(database.path), database.atomic("DEFERRED"):
@@ -165,9 +175,26 @@ def raw(database: Database, query: Any) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
+def fetched(database: Database, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """All rows of a statement that is written out, as the driver gives them."""
+    cursor = database.execute_sql(sql, values)
+    with translated(database.path):
+        return list(cursor.fetchall())
+
+
+def fetched_in_parts(
+    database: Database, sql: str, values: tuple[Any, ...], count: int
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Likewise, in lists of up to `count`."""
+    return _in_parts(database, database.execute_sql(sql, values), count)
+
+
 def fetch(database: Database, query: Any, count: int = FETCHED_ROWS) -> Iterator[list[tuple[Any, ...]]]:
     """The rows of `query` as the driver gives them, in lists of up to `count`."""
-    cursor = database.execute(query)  # type: ignore[no-untyped-call]
+    return _in_parts(database, database.execute(query), count)  # type: ignore[no-untyped-call]
+
+
+def _in_parts(database: Database, cursor: Any, count: int) -> Iterator[list[tuple[Any, ...]]]:
     while True:
         with translated(database.path):
             some = cursor.fetchmany(count)

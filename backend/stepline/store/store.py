@@ -13,9 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stepline.errors import DatabaseNewer, StoreError, TaskAmbiguous, TaskNotFound
 from stepline.recording.journal import Header
-from stepline.store import entries, level_reading, migrations, reading, sqlite, statements, trash, writing
+from stepline.store import entries, level_reading, migrations, reading, samples, sqlite, statements, trash, writing
+from stepline.store.block_columns import PLACES
+from stepline.store.checking import RunCheck
 from stepline.store.levels import Levels
 from stepline.store.models import (
     ChangeModel,
@@ -29,6 +34,7 @@ from stepline.store.models import (
 from stepline.store.naming import Named, display_names
 from stepline.store.record_columns import RecordColumns
 from stepline.store.rows import LIVE, CheckpointRow, Columns, Entry, LogEntry, MetricRow, RunRow, TaskRow
+from stepline.store.samples import Samples
 from stepline.store.sources import SourceRow, Together
 from stepline.store.sources import find as find_sources
 from stepline.store.wanted import Wanted
@@ -118,6 +124,11 @@ class Store:
         with self._writing:
             return writing.end_run(self._database, run_id, status, message, time)
 
+    def add_sample(self, run_id: str, time: float, values: dict[str, float]) -> None:
+        """Keep GPU and system figures of a run at a time, in Unix seconds; each call is later than the one before."""
+        with self._writing:
+            writing.add_sample(self._database, self._sets, run_id, time, values)
+
     def rename_task(self, task_id: str, name: str | None) -> None:
         """Set the label that is shown; None or "" goes back to the task's own name. Raises TaskNotFound."""
         self.set_task(task_id, label=name or None)
@@ -172,7 +183,17 @@ class Store:
                 yield Together(self._database, sets)
             self._sets = sets
 
+    def settle(self, task_id: str) -> None:
+        """Pack all of a task's records into blocks, and see that they are on the disk. Raises TaskNotFound."""
+        number = self._number(task_id)
+        with self._writing, sqlite.on_disk(self._database), sqlite.writing(self._database):
+            writing.pack_all(self._database, number)
+
     # Reading
+
+    def check(self, run_id: str) -> RunCheck:
+        """To compare a run's records with what another has of them. They are to be packed: see `settle`."""
+        return RunCheck(self._database, self._names, run_id)
 
     def source(self, key: str) -> SourceRow | None:
         """The import whose source has this key."""
@@ -286,10 +307,33 @@ class Store:
             raise _not_found(task_id)
         return int(found[0][0])
 
-    def columns(self, task_id: str, metric: str, first: int = 0, last: int | None = None) -> Columns:
-        """One series, first <= sequence < last (None: to the end); empty where there is none. Raises TaskNotFound."""
+    def columns(
+        self,
+        task_id: str,
+        metric: str,
+        first: int = 0,
+        last: int | None = None,
+        *,
+        places: Collection[str] = PLACES,
+    ) -> Columns:
+        """One series, first <= sequence < last (None: to the end); empty where there is none. Raises TaskNotFound.
+
+        places: which of step, epoch and time are wanted; the others hold anything.
+        """
         until = self.next_sequence(task_id) if last is None else last
-        return reading.columns(self._database, self._names, self._number(task_id), metric, first, until)
+        return reading.columns(self._database, self._names, self._number(task_id), metric, first, until, places)
+
+    def columns_in_parts(
+        self, task_id: str, metric: str, first: int, last: int, *, places: Collection[str]
+    ) -> Iterator[Columns]:
+        """The same in parts of up to 65,536 records, in the memory of one. To be read to the end without a pause: the
+        database's log cannot be cut back meanwhile. Raises TaskNotFound."""
+        number = self._number(task_id)
+        return reading.columns_in_parts(self._database, self._names, number, metric, first, last, places)
+
+    def places(self, task_id: str, sequence: NDArray[np.int64], column: str) -> NDArray[np.float64]:
+        """step, epoch or time of the records with these sequences, ascending; NaN where one has none."""
+        return reading.places(self._database, self._number(task_id), sequence, column)
 
     def records(
         self,
@@ -335,6 +379,19 @@ class Store:
         if not found:
             raise _not_found(task_id)
         return int(found[0][0])
+
+    def samples(
+        self, task_id: str, names: Sequence[str], first: float | None = None, last: float | None = None
+    ) -> dict[str, Samples]:
+        """Series of GPU and system figures with first <= time <= last, in Unix seconds (None: all there is), by name.
+
+        A name without a sample there is left out. Raises TaskNotFound.
+        """
+        return samples.read(self._database, self._names.of, self._number(task_id), list(names), first, last)
+
+    def newest_sample(self, task_id: str) -> dict[str, float]:
+        """The newest GPU and system figures of a task, by name; empty where it has none. Raises TaskNotFound."""
+        return samples.newest(self._database, self._names.of, self._number(task_id))
 
     def checkpoints(self, task_id: str) -> list[CheckpointRow]:
         """A task's checkpoints by sequence. Raises TaskNotFound."""

@@ -21,6 +21,7 @@ from stepline.store.models import (
     LevelsModel,
     RemovedRunModel,
     RunModel,
+    SampleModel,
     SeriesModel,
     SourceModel,
     TaskModel,
@@ -63,6 +64,8 @@ def remove(database: sqlite.Database, task_uids: Sequence[str], time: float) -> 
         number = found[0][0]
         runs = [run for (run,) in statements.select(database, RunModel, ("uid",), task_id=number)]
         blocks.remove(database, list(blocks.find(database, number, 0, 2**62)))
+        runs_of = RunModel.select(RunModel.id).where(RunModel.task_id == number)
+        SampleModel.delete().where(SampleModel.run_id.in_(runs_of)).execute(database)
         models: tuple[Any, ...] = (TrainingLogModel, CheckpointModel, SeriesModel, LevelsModel, RunModel)
         for model in models:
             model.delete().where(model.task_id == number).execute(database)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stepline.errors import StoreError
 from stepline.recording.journal import Header, Heartbeat, Update
-from stepline.store import blocks, masking, reading, sqlite, statements, trash
+from stepline.store import blocks, masking, reading, samples, sqlite, statements, trash
 from stepline.store.content import Content, SetId, of_records
 from stepline.store.lifecycle import RunNews, run_changes
 from stepline.store.models import (
@@ -167,13 +167,29 @@ def _losses_before(database: sqlite.Database, task_id: int, run_id: int, first: 
         span = 4 * masking.BEFORE_POINTS
         while True:
             begin = max(0, first - span)
-            found = reading.points(database, names, task_id, masking.LOSS, begin, first, values_only=True)
+            found = reading.points(database, names, task_id, masking.LOSS, begin, first, columns=())
             values: NDArray[np.float64] = found.value[(found.run == run_id) & np.isfinite(found.value)]
             if len(values) >= masking.BEFORE_POINTS or begin == 0:
                 return values[-masking.BEFORE_POINTS :]
             span *= 8
 
     return before
+
+
+def pack_all(database: sqlite.Database, task_id: int) -> None:
+    """A task's rows into blocks; where there are none, a change that says nothing, so that something is committed."""
+    blocks.pack_rows(database, task_id, MetricNames(database).of)
+    count_change(database)
+
+
+def add_sample(
+    database: sqlite.Database, sets: MetricSets, run_uid: str, time: float, values: dict[str, float]
+) -> None:
+    names = tuple(values)
+    with sqlite.writing(database):
+        number = sets.get(names) or _metric_set(database, names)
+        samples.add(database, run_uid, time, values, number)
+    sets[names] = number
 
 
 def end_run(database: sqlite.Database, run_uid: str, status: str, message: str | None, time: float) -> bool:

@@ -43,6 +43,7 @@ class Server {
       task: this.task(id),
       runs: [],
       metrics: [],
+      system: [],
       checkpoints: [],
       findings: [],
       progress: null,

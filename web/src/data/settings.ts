@@ -33,6 +33,8 @@ export interface Settings {
   /** In pixels. */
   logHeight: number
   logOpen: boolean
+  /** Compress the journals of ended runs instead of removing them. */
+  keepJournals: boolean
   /** Tell through the system when a training ends. */
   notifyEnd: boolean
   /** Days that a deleted task stays in the trash; 0: until it is emptied. The server reads it too. */
@@ -55,6 +57,7 @@ export function defaultSettings(): Settings {
     groupsOpen: {},
     logHeight: 226,
     logOpen: true,
+    keepJournals: false,
     notifyEnd: false,
     trashDays: 30,
     task: null,
@@ -85,6 +88,7 @@ const VALID: Record<keyof Settings, (value: unknown) => boolean> = {
   groupsOpen: (value) => isRecord(value) && Object.values(value).every(isBoolean),
   logHeight: (value) => typeof value === 'number' && value >= 0,
   logOpen: isBoolean,
+  keepJournals: isBoolean,
   notifyEnd: isBoolean,
   trashDays: (value) => Number.isInteger(value) && (value as number) >= 0,
   task: (value) => value === null || typeof value === 'string',
