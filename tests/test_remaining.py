@@ -123,6 +123,21 @@ def test_the_true_end_lies_within_the_range_nine_times_in_ten():
     assert inside >= 180
 
 
+def test_evaluations_that_nothing_tells_of_yet_widen_the_upper_end_alone():
+    """Settings without an evaluation strategy, at the start: a tenth of the time may yet go into evaluations."""
+    marks = run(30, 1.0)
+    told, untold = (remaining_secs(marks, 30, Schedule(1000, told=each)) for each in (True, False))
+    assert told is not None
+    assert untold is not None
+    assert told[0] == untold[0]
+    assert told[1] < untold[1] < 1.2 * told[1]
+    late = [Mark(mark.kind, None if mark.step is None else mark.step + 960, mark.time) for mark in marks]
+    told, untold = (remaining_secs(late, 990, Schedule(1000, told=each)) for each in (True, False))
+    assert told is not None
+    assert untold is not None
+    assert untold[1] < 1.01 * told[1]
+
+
 @given(
     steps=st.lists(st.one_of(st.none(), st.integers(0, 10**9)), max_size=40),
     times=st.lists(st.floats(0, 4e9), min_size=40, max_size=40),

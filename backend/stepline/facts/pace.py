@@ -71,6 +71,7 @@ def _schedule(
     checkpoints: Sequence[CheckpointRow],
 ) -> Schedule:
     own = [each for each in checkpoints if each.run_number == run.number]
+    begun = run.first_step or 0
     saves = [each.secs for each in checkpoints if each.secs is not None]
     evaluations = [
         float(row.last_value)
@@ -79,16 +80,25 @@ def _schedule(
     ]
     return Schedule(
         total,
-        evaluation_steps=_every(run.settings, total, "eval", [m.step for m in marks if m.kind == "evaluation"]),
-        save_steps=_every(run.settings, total, "save", [each.step for each in own]),
+        evaluation_steps=_every(run.settings, total, "eval", [m.step for m in marks if m.kind == "evaluation"], begun),
+        save_steps=_every(run.settings, total, "save", [each.step for each in own], begun),
         evaluation_secs=sum(evaluations) if evaluations else None,
         save_secs=saves[-1] if saves else None,
+        told=bool(evaluations)
+        or _strategy(run.settings, "eval") is not None
+        or any(m.kind == "evaluation" for m in marks),
     )
 
 
-def _every(settings: Mapping[str, Any], total: int, what: str, seen: Sequence[int | None]) -> float | None:
+def _strategy(settings: Mapping[str, Any], what: str) -> Any:
+    told = find_setting(settings, f"{what}_strategy")
+    # Until transformers 4.46 it was called so.
+    return find_setting(settings, "evaluation_strategy") if told is None and what == "eval" else told
+
+
+def _every(settings: Mapping[str, Any], total: int, what: str, seen: Sequence[int | None], begun: int) -> float | None:
     """Every how many steps a run evaluates ("eval") or saves ("save"): by its settings, else as it was seen to."""
-    strategy = find_setting(settings, f"{what}_strategy") or find_setting(settings, "evaluation_strategy")
+    strategy = _strategy(settings, what)
     if strategy == "no":
         return None
     if strategy == "steps":
@@ -100,7 +110,10 @@ def _every(settings: Mapping[str, Any], total: int, what: str, seen: Sequence[in
         return total / epochs
     steps_seen = sorted({step for step in seen if step is not None})
     gaps = [later - earlier for earlier, later in itertools.pairwise(steps_seen)]
-    return float(min(gaps)) if gaps else None
+    if gaps:
+        return float(min(gaps))
+    # The first one alone: every so many steps since the beginning, as far as a run that was not resumed tells.
+    return float(steps_seen[0]) if steps_seen and 0 < steps_seen[0] < total and begun * 2 <= steps_seen[0] else None
 
 
 def _absolute(steps: float, total: int) -> float:

@@ -114,7 +114,9 @@ export const en = {
     axis: 'Axis',
     fit: 'Fit to 1–99%',
     fitHint:
-      'Scales to the 1st–99th percentile of what is in view. Points beyond are told in the chart’s header, never dropped; NaN marks stay.',
+      'Scales to the 1st–99th percentile of the raw values in view. For loss, perplexity and gradient norm the first fifth of each run is not counted while nothing is zoomed. Always inside: the newest value, evaluations after a run’s first third, and what a finding points at. Points beyond are told in the chart’s header, and a click there shows them; NaN marks stand on the axis and always stay.',
+    log: 'Log',
+    logHint: 'Powers of ten up the side; a speed stays as it is.',
     range: 'Range',
     whole: 'Whole',
     wholeHint: 'The whole history, thinned to 4,000 points without losing a spike',
