@@ -510,6 +510,13 @@ export const en = {
     data: 'Data',
     home: 'Data folder',
     homeText: 'Journals and the database lie here. To use another folder, start with --home or set STEPLINE_HOME.',
+    watch: 'Watched folders',
+    watchText:
+      'Histories that appear or grow in them come in by themselves, also from a mounted or synchronised folder of another machine. Nothing is written there.',
+    watchPath: 'Whole path of a folder',
+    watchAdd: 'Watch',
+    watchRemove: 'Watch {path} no longer',
+    watchProblem: 'Cannot be looked at: {why}. It is tried again.',
     database: 'Database',
     databaseMoved: 'The data folder lies on a network file system, where a database is not safe; it lies here instead.',
     journals: 'Journals of ended runs',

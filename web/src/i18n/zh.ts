@@ -503,6 +503,13 @@ export const zh: Messages = {
     data: '数据',
     home: '数据文件夹',
     homeText: '训练日志文件与数据库都在这里。要换文件夹，请在启动时加 --home，或设置 STEPLINE_HOME。',
+    watch: '监视的文件夹',
+    watchText:
+      '其中新出现或正在增长的训练记录会自动导入，也可以是另一台机器挂载或同步过来的文件夹。不会向其中写入任何内容。',
+    watchPath: '文件夹的完整路径',
+    watchAdd: '监视',
+    watchRemove: '不再监视 {path}',
+    watchProblem: '无法查看：{why}。稍后会再试。',
     database: '数据库',
     databaseMoved: '数据文件夹位于网络文件系统，数据库放在那里不安全，因此放在这里。',
     journals: '已结束运行的日志文件',
