@@ -19,7 +19,7 @@ from stepline.facts.pace import logging_steps, newest_step, recent_marks, run_re
 from stepline.history import DERIVED, derived_names
 from stepline.kernels import Floats
 from stepline.store import CheckpointRow, LogEntry, MetricRow, RunRow, Store, TaskRow
-from stepline.store.levels import COARSE_SHIFT
+from stepline.store.levels import COARSE_SHIFTS
 from stepline.store.rows import ENDED, LIVE
 from stepline.wire import (
     Checkpoint,
@@ -133,14 +133,14 @@ def detail(store: Store, task_id: str, *, findings: Sequence[Finding] = (), jour
         "progress": _progress(line),
         "remaining_secs": span,
         "logging_steps": every,
-        "mean_speed": None if current is not None else mean(store, task_id, "samples_per_second"),
+        "mean_speed": None if row.status in LIVE else mean(store, task_id, "samples_per_second"),
         "cursor": cursor,
     }
 
 
 def mean(store: Store, task_id: str, metric: str) -> Number | None:
     """Mean of all finite values of a metric, from its levels; None where it has none."""
-    found = store.levels(task_id, metric, COARSE_SHIFT)
+    found = store.levels(task_id, metric, COARSE_SHIFTS[-1])
     count = int(found.finite_count.sum())
     return number(float(found.total.sum()) / count) if count else None
 

@@ -167,7 +167,7 @@ def _losses_before(database: sqlite.Database, task_id: int, run_id: int, first: 
         span = 4 * masking.BEFORE_POINTS
         while True:
             begin = max(0, first - span)
-            found = reading.points(database, names, task_id, masking.LOSS, begin, first, values_only=True)
+            found = reading.points(database, names, task_id, masking.LOSS, begin, first, columns=())
             values: NDArray[np.float64] = found.value[(found.run == run_id) & np.isfinite(found.value)]
             if len(values) >= masking.BEFORE_POINTS or begin == 0:
                 return values[-masking.BEFORE_POINTS :]
