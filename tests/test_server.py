@@ -166,7 +166,7 @@ def test_a_run_of_another_machine_takes_no_commands(serving):
         ("PATCH", "/api/tasks/t1", b"{", 400, "usage"),
         ("PATCH", "/api/tasks/t1", b"\xff", 400, "usage"),
         ("PUT", "/api/settings", [], 400, "usage"),
-        ("POST", "/api/take-in", {}, 400, "usage"),
+        ("POST", "/api/take-in", {"paths": "x"}, 400, "usage"),
         ("PUT", "/api/settings", b"x" * (9 << 20), 413, "request_entity_too_large"),
         ("GET", "/api/live", None, 404, "not_found"),
     ],

@@ -126,6 +126,7 @@ async function answer(input: RequestInfo | URL, init?: RequestInit): Promise<Res
       writer: true,
       notes: [],
       database_moved: false,
+      watched: [],
     })
   }
   if (path.includes('/log?')) return Response.json({ rows, total: rows.length })

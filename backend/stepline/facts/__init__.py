@@ -133,7 +133,7 @@ def detail(store: Store, task_id: str, *, findings: Sequence[Finding] = (), jour
         "progress": _progress(line),
         "remaining_secs": span,
         "logging_steps": every,
-        "mean_speed": None if current is not None else mean(store, task_id, "samples_per_second"),
+        "mean_speed": None if row.status in LIVE else mean(store, task_id, "samples_per_second"),
         "cursor": cursor,
     }
 

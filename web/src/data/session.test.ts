@@ -108,7 +108,15 @@ class Server {
       demo: async () => ({ kind: 'recorded' }),
       exportAddress: () => '',
       takeIn: async () => ({ tasks: [], imported: [] }),
-      about: async () => ({ version: '1', home: '', database: '', database_moved: false, writer: true, notes: [] }),
+      about: async () => ({
+        version: '1',
+        home: '',
+        database: '',
+        database_moved: false,
+        writer: true,
+        notes: [],
+        watched: [],
+      }),
     }
   }
 
