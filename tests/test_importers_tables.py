@@ -177,9 +177,10 @@ def test_a_flipped_byte_of_a_parquet_file_is_refused_or_read(tmp_path, from_end)
     data = bytearray(path.read_bytes())
     data[-from_end] ^= 0xFF
     path.write_bytes(data)
+    told = ""
+    tasks = []
     try:
-        found = gathered(path).tasks
+        tasks = gathered(path).tasks
     except ImportFailed as error:
-        assert str(path) in error.what
-    else:
-        assert found
+        told = error.what
+    assert tasks or str(path) in told
