@@ -95,6 +95,7 @@ class Server {
         if (signal?.aborted) throw new DOMException('taken back', 'AbortError')
         return decodeFrame(answer)
       },
+      system: () => Promise.reject(new Error('not asked')),
       log: async () => ({
         rows: this.rows(Math.max(0, this.records - 200), this.records).reverse(),
         total: this.records,

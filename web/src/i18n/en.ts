@@ -196,6 +196,21 @@ export const en = {
 
     noValue: 'none yet',
   },
+  system: {
+    title: 'System',
+    gpu_utilization: 'utilization',
+    gpu_memory: 'memory',
+    gpu_process_memory: 'memory of this run',
+    gpu_temperature: 'temperature',
+    gpu_power: 'power',
+    process_cpu: 'CPU of this run',
+    process_memory: 'Memory of this run',
+    process_read: 'Disk reads of this run',
+    process_written: 'Disk writes of this run',
+    system_cpu: 'CPU',
+    system_memory: 'Memory',
+    disk_used: 'Disk used',
+  },
   help: {
     label: {
       meaning: 'Meaning',

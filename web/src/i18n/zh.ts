@@ -192,6 +192,21 @@ export const zh: Messages = {
 
     noValue: '暂无',
   },
+  system: {
+    title: '系统',
+    gpu_utilization: '利用率',
+    gpu_memory: '显存',
+    gpu_process_memory: '本次运行的显存',
+    gpu_temperature: '温度',
+    gpu_power: '功率',
+    process_cpu: '本次运行的 CPU',
+    process_memory: '本次运行的内存',
+    process_read: '本次运行的磁盘读取',
+    process_written: '本次运行的磁盘写入',
+    system_cpu: 'CPU',
+    system_memory: '内存',
+    disk_used: '磁盘已用',
+  },
   help: {
     label: {
       meaning: '含义',
