@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from stepline.store import levels
+from stepline.store.levels import Levels
+
 
 @dataclass(frozen=True)
 class MemoryColumns:
@@ -76,10 +79,25 @@ class MemoryStore:
     def metrics(self, task_id: str) -> list[MemoryMetric]:
         return [MemoryMetric(name) for name in self.metric]
 
-    def columns(self, task_id: str, metric: str, first: int = 0, last: int | None = None) -> MemoryColumns:
+    def columns(
+        self, task_id: str, metric: str, first: int = 0, last: int | None = None, *, places=()
+    ) -> MemoryColumns:
         sequence, value = self.metric.get(metric, (np.zeros(0, np.int64), np.zeros(0)))
         begin, end = np.searchsorted(sequence, [first, len(self.run) if last is None else last])
         sequence, value = sequence[begin:end], value[begin:end]
         step = self.step[sequence]
         run = self.run[sequence]
         return MemoryColumns(sequence, run, step, step / 1000, 1000.0 * run + step / 10, value)
+
+    def columns_in_parts(self, task_id: str, metric: str, first: int, last: int, *, places):
+        for begin in range(first, last, 50_000):
+            yield self.columns(task_id, metric, begin, min(begin + 50_000, last))
+        yield self.columns(task_id, metric, last, last)
+
+    def levels(self, task_id: str, metric: str, shift: int, first: int = 0, last: int | None = None) -> Levels:
+        found = self.columns(task_id, metric, first, last)
+        return levels.build(found.sequence, found.run.astype(np.int64), found.step, found.time, found.value, shift)
+
+    def places(self, task_id: str, sequence: np.ndarray, column: str) -> np.ndarray:
+        step, run = self.step[sequence], self.run[sequence]
+        return {"step": step, "epoch": step / 1000, "time": 1000.0 * run + step / 10}[column]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from stepline.recording.journal import Header, Heartbeat, Record, Update, parse_header, parse_lines
 
@@ -21,6 +22,20 @@ class Journal:
     @property
     def records(self) -> list[Record]:
         return [entry for entry in self.entries if isinstance(entry, Record)]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The header's, and what was told later."""
+        settings = dict(self.header.settings)
+        for entry in self.entries:
+            if isinstance(entry, Update):
+                settings |= entry.settings or {}
+        return settings
+
+    @property
+    def total_steps(self) -> int | None:
+        told = [entry.total_steps for entry in self.entries if isinstance(entry, Update) and entry.total_steps]
+        return told[-1] if told else self.header.total_steps
 
     def of(self, kind: str) -> list[Record]:
         return [record for record in self.records if record.kind == kind]

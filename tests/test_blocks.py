@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from stepline import history
 from stepline.recording.journal import Header, Heartbeat, Process, Record, Update
 from stepline.store import Store, migrations
+from stepline.store import sqlite as dialect
 from stepline.store.blocks import BACKLOG_RECORDS, BLOCK_BYTES, BLOCK_SEQUENCES, LOOSE_RECORDS
 
 PROCESS = Process(7, 1000.5, "host", "boot", "ns")
@@ -217,21 +218,25 @@ def test_a_set_of_names_for_each_record(store, fill):
 
 
 def brute(columns, shift):
-    """(bucket, run) → (minimum, its place, maximum, its place, first, its place, last, its place, sum, count, first
-    non-finite place, count of those)."""
+    """(bucket, run) → its points that stand for it, lowest and highest step, sum, count, and count of non-finite."""
     cells = {}
-    for at, run, value in zip(columns.sequence.tolist(), columns.run.tolist(), columns.value.tolist(), strict=True):
-        cells.setdefault((at >> shift, run), []).append((at, value))
+    names = ("sequence", "value", "step", "time", "run")
+    for point in zip(*(getattr(columns, name).tolist() for name in names), strict=True):
+        cells.setdefault((point[0] >> shift, point[-1]), []).append(point)
     found = {}
+    nothing = (-1, math.nan, math.nan, math.nan)
     for key, points in cells.items():
-        finite = [(at, value) for at, value in points if math.isfinite(value)]
-        others = [at for at, value in points if not math.isfinite(value)]
-        low = min(finite, key=lambda each: each[1], default=(-1, math.nan))
-        high = max(finite, key=lambda each: each[1], default=(-1, math.nan))
-        first, last = (finite[0], finite[-1]) if finite else ((-1, math.nan),) * 2
-        values = (*low[::-1], *high[::-1], *first[::-1], *last[::-1])
-        total = sum(value for _, value in finite)
-        found[key] = (*values, total, len(finite), others[0] if others else -1, len(others))
+        finite = [point for point in points if math.isfinite(point[1])]
+        others = [point for point in points if not math.isfinite(point[1])]
+        low = min(finite, key=lambda each: each[1], default=nothing)
+        high = max(finite, key=lambda each: each[1], default=nothing)
+        first, last = (finite[0], finite[-1]) if finite else (nothing, nothing)
+        steps = [point[2] for point in points if not math.isnan(point[2])]
+        found[key] = (
+            [point[:4] for point in (low, high, first, last, others[0] if others else nothing)],
+            (min(steps, default=math.nan), max(steps, default=math.nan)),
+            sum(point[1] for point in finite), len(finite), len(others),
+        )  # fmt: skip
     return found
 
 
@@ -240,13 +245,15 @@ def check_levels(store, metric, shift, first=0, last=None):
     expected = brute(store.columns("t1", metric, first, last), shift)
     keys = list(zip(found.bucket.tolist(), found.run.tolist(), strict=True))
     assert keys == sorted(expected)
-    columns = [getattr(found, each.name) for each in fields(found)][2:]
-    wanted = np.array([expected[key] for key in keys], float).reshape(-1, 12).T
-    for each, column, right in zip(fields(found)[2:], columns, wanted, strict=True):
-        if each.name == "total":
-            np.testing.assert_allclose(column, right, rtol=1e-9, atol=1e-9)
-        else:
-            np.testing.assert_array_equal(column, right, each.name)
+    wanted = [expected[key] for key in keys]
+    points = np.array([each[0] for each in wanted]).reshape(-1, 5, 4)
+    got = np.stack([found.at, found.value, found.step, found.time]).transpose(2, 1, 0)
+    np.testing.assert_array_equal(got, points)
+    np.testing.assert_array_equal(found.lowest_step, [each[1][0] for each in wanted])
+    np.testing.assert_array_equal(found.highest_step, [each[1][1] for each in wanted])
+    np.testing.assert_allclose(found.total, [each[2] for each in wanted], rtol=1e-9, atol=1e-9)
+    assert found.finite_count.tolist() == [each[3] for each in wanted]
+    assert found.non_finite_count.tolist() == [each[4] for each in wanted]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -263,7 +270,7 @@ def test_levels_equal_those_of_the_raw_points(store, fill, seed):
             values = np.round(values)
         has = random.random(length) < (0.3 if seed == 2 else 1.0)
         batch = [
-            Record("step", 1.0, n, None, {"loss": value} if here else {"other": 1.0})
+            Record("step", n / 8, None if n % 50 == 3 else n % 777, None, {"loss": value} if here else {"other": 1.0})
             for n, (value, here) in enumerate(zip(values.tolist(), has.tolist(), strict=True))
         ]
         run = runs[int(random.integers(2))]
@@ -357,16 +364,13 @@ def test_readers_see_everything_once_while_rows_become_blocks(store, fill):
 
 def test_an_older_database_is_copied_and_brought_up(home, tmp_path):
     path = tmp_path / "old.db"
-    Store.open(path, writable=True).close()
-    database = sqlite3.connect(path)
-    for table in ("blocks", "block_series", "levels"):
-        database.execute(f"DROP TABLE {table}")
-    for column in ("packed", "generation"):
-        database.execute(f"ALTER TABLE tasks DROP COLUMN {column}")
-    database.execute("PRAGMA user_version = 2")
-    database.execute("INSERT INTO settings VALUES ('theme', '\"dark\"')")
-    database.commit()
-    database.close()
+    database = dialect.Database(path, writable=True)
+    with dialect.writing(database):
+        for migration in migrations.MIGRATIONS[:2]:
+            migration(database)
+        database.execute_sql("INSERT INTO settings VALUES ('theme', '\"dark\"')")
+        dialect.set_version(database, 2)
+    database.end()
     opened = Store.open(path, writable=True)
     fill = Filling(opened)
     fill.append(fill.begin(), numbers(BACKLOG_RECORDS))
@@ -377,6 +381,23 @@ def test_an_older_database_is_copied_and_brought_up(home, tmp_path):
     assert asked(copy, "PRAGMA user_version") == [(2,)]
     assert asked(copy, "SELECT value FROM settings") == [('"dark"',)]
     assert asked(path, "PRAGMA user_version") == [(migrations.VERSION,)]
+
+
+def test_levels_of_an_older_form_are_made_anew(home, store, fill):
+    fill.append(fill.begin(), numbers(70_000, lr=lambda n: n % 7))
+    store.close()
+    database = sqlite3.connect(home.database)
+    database.executescript(
+        """DROP TABLE levels; CREATE TABLE levels (id INTEGER PRIMARY KEY, first INTEGER); PRAGMA user_version = 5;
+        UPDATE block_series SET levels = x'00'"""
+    )
+    database.close()
+    brought_up = Store.open(home.database, writable=True)
+    for metric in ("loss", "lr"):
+        check_levels(brought_up, metric, 7)
+        check_levels(brought_up, metric, 13)
+    brought_up.close()
+    assert asked(home.database.with_name(f"{home.database.name}.5.bak"), "PRAGMA user_version") == [(5,)]
 
 
 def test_a_history_forgets_what_was_taken_away(store, fill):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import gc
+import itertools
 import json
 import os
 import pickle
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,12 +26,13 @@ pytest.importorskip("transformers", reason="needs torch and transformers: pip in
 import torch
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 
+import stepline
 from stepline import SteplineCallback
 from stepline.home import Home
 from stepline.recording.journal import Update
 from tests import trainings
 from tests.journals import Journal, only_journal, read_journals
-from tests.trainings import At, build, fail, windows
+from tests.trainings import At, ask, ask_at, build, fail, windows
 
 EVALUATING = {"eval_strategy": "steps", "eval_steps": 10}
 
@@ -54,22 +58,6 @@ def recorded(journal: Journal, kind: str) -> list[dict[str, Any]]:
         | {"step": record.step, "epoch": record.epoch}
         for record in journal.of(kind)
     ]
-
-
-def request(home: Home, run_id: str, *lines: dict[str, Any] | str) -> None:
-    with (home.journals / f"{run_id}.commands.jsonl").open("a") as file:
-        for line in lines:
-            file.write((line if isinstance(line, str) else json.dumps(line)) + "\n")
-
-
-def request_at(step: int, home: Home, *lines: dict[str, Any] | str) -> At:
-    """A person who asks for something at a step; the run looks again 300 ms later."""
-
-    def act(*_: Any) -> None:
-        (journal,) = home.journals.glob("*.jsonl")
-        request(home, journal.name.removesuffix(".jsonl"), *lines)
-
-    return At(step, act)
 
 
 class Slow(TrainerCallback):
@@ -334,7 +322,7 @@ def test_figures_that_a_trainer_adds_to_an_evaluations_log_are_in_its_record(hom
 
 def test_a_request_to_stop_is_obeyed_once_and_named(home: Home, output: Path) -> None:
     stop = {"id": "a1", "command": "stop", "time": 1.0}
-    build(output, home.path, callbacks=(request_at(30, home, stop, stop), Slow()), max_steps=1203).train()
+    build(output, home.path, callbacks=(ask_at(30, home.path, stop, stop), Slow()), max_steps=1203).train()
     journal = only_journal(home.path)
     assert journal.status == "stopped"
     (answer,) = journal.of("message")
@@ -347,9 +335,9 @@ def test_a_request_to_stop_is_obeyed_once_and_named(home: Home, output: Path) ->
 
 
 def test_requests_to_save_evaluate_and_log(home: Home, output: Path) -> None:
-    ask = request_at(
+    asking = ask_at(
         3,
-        home,
+        home.path,
         {"id": "a", "command": "save"},
         {"id": "b", "command": "evaluate"},
         "not json",
@@ -357,7 +345,7 @@ def test_requests_to_save_evaluate_and_log(home: Home, output: Path) -> None:
         {"id": "d", "command": "log"},
     )
     options = {"logging_steps": 1000, "max_steps": 60, "eval_dataset": windows(4)}
-    build(output, home.path, callbacks=(ask, Slow()), **options).train()
+    build(output, home.path, callbacks=(asking, Slow()), **options).train()
     journal = only_journal(home.path)
     answers = journal.of("message")
     assert [(answer.details["command"], answer.details["applied_step"]) for answer in answers] == [
@@ -372,8 +360,8 @@ def test_requests_to_save_evaluate_and_log(home: Home, output: Path) -> None:
 
 
 def test_evaluating_without_an_evaluation_set_is_refused(home: Home, output: Path) -> None:
-    ask = request_at(3, home, {"id": "a", "command": "evaluate"})
-    build(output, home.path, callbacks=(ask, Slow()), max_steps=40).train()
+    asking = ask_at(3, home.path, {"id": "a", "command": "evaluate"})
+    build(output, home.path, callbacks=(asking, Slow()), max_steps=40).train()
     journal = only_journal(home.path)
     assert journal.records[0].details["controls"] == ["stop", "save", "log"]
     (answer,) = journal.of("message")
@@ -382,7 +370,7 @@ def test_evaluating_without_an_evaluation_set_is_refused(home: Home, output: Pat
 
 
 def test_a_request_to_another_run_does_nothing(home: Home, output: Path) -> None:
-    request(home, "20200101-000000-00000000", {"id": "a", "command": "stop"})
+    ask(home.path, "20200101-000000-00000000", {"id": "a", "command": "stop"})
     build(output, home.path).train()
     assert read_journals(home.path)[-1].status == "completed"
 
@@ -424,36 +412,42 @@ def test_other_ranks_write_nothing(home: Home, output: Path) -> None:
     assert not list(home.journals.iterdir())
 
 
-def test_of_two_ranks_the_first_alone_writes_and_takes_no_requests(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.trainings", "two_ranks", str(tmp_path)],
-            cwd=Path(__file__).parent.parent,
-            env=os.environ
-            | {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-            | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    try:
-        said = [rank.communicate(timeout=120) for rank in ranks]
-    finally:
-        for rank in ranks:
-            rank.kill()
-    assert [out.splitlines()[-1:] for out, _ in said] == [["rank 0 of 2 at 40"], ["rank 1 of 2 at 40"]], said
-    journal = only_journal(tmp_path / "home")
-    assert journal.status == "completed"
-    assert journal.steps == [5, 10, 15, 20, 25, 30, 35, 40]
-    assert journal.header.settings["total_train_batch_size"] == 8
-    assert [record.step for record in journal.of("checkpoint")] == [20, 40]
-    assert journal.records[0].details["controls"] == []
-    assert journal.records[0].details["no_controls"] == "2 ranks: a request reaches rank zero alone"
+def test_a_request_to_two_ranks_is_obeyed_by_both_at_the_same_step(tmp_path: Path) -> None:
+    ranks = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tests.trainings"]
+    done = subprocess.run(
+        [sys.executable, *ranks, "two_ranks", str(tmp_path)],
+        cwd=Path(__file__).parent.parent,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    said = sorted(line for line in done.stdout.splitlines() if line.startswith("rank "))
+    assert len(said) == 2, done.stderr
+    assert said[0].replace("rank 0 ", "rank 1 ") == said[1]
+
+    first, again = read_journals(tmp_path / "home")
+    assert first.records[0].details["no_controls"] == "before_first_log"
+    offered, *answers = first.of("message")
+    assert (offered.step, offered.details) == (5, {"controls": ["stop", "save", "evaluate"]})
+    assert [answer.details["command"] for answer in answers] == ["a", "b", "c", "d"]
+    asked_at, stopped_at = answers[0].step, answers[3].step
+    assert asked_at is not None
+    assert asked_at % 5 == 0
+    assert "refused" in answers[2].details
+    assert [record.step for record in first.of("evaluation")] == [asked_at]
+    assert asked_at in [record.step for record in first.of("checkpoint")]
+    assert (first.status, first.end.step) == ("stopped", stopped_at)
+    assert first.end.message == f"Stopped by request at step {stopped_at:,}"
+    assert first.steps == list(range(5, int(stopped_at or 0) + 1, 5))
+    assert said[0] == f"rank 0 of 2: [{stopped_at}, 40, 20]"
+    assert first.settings["total_train_batch_size"] == 8
+    assert (again.status, again.of("message")[0].details) == ("completed", {"controls": ["stop", "save"]})
+
+    alone = only_journal(tmp_path / "other")
+    assert (alone.status, alone.steps[-1]) == ("completed", 40)
+    assert alone.of("message")[0].details == {"controls": [], "no_controls": "ranks_differ"}
 
 
 def test_a_trainer_with_our_callback_may_be_pickled(home: Home, output: Path) -> None:
@@ -465,8 +459,125 @@ def test_a_trainer_with_our_callback_may_be_pickled(home: Home, output: Path) ->
     assert first.header.task_id == second.header.task_id
 
 
+def test_a_trainer_that_is_built_is_a_pending_run_until_it_trains(home: Home, output: Path) -> None:
+    trainer = build(output, home.path, max_steps=10, eval_dataset=windows(4))
+    pending = only_journal(home.path)
+    assert (pending.header.task_name, pending.header.settings["learning_rate"], pending.records) == ("out", 3e-3, [])
+    trainer.evaluate()
+    assert only_journal(home.path).records == []
+    trainer.args.learning_rate = 1e-3
+    trainer.train()
+    trained = only_journal(home.path)
+    assert (trained.header.run_id, trained.status) == (pending.header.run_id, "completed")
+    assert (trained.settings["learning_rate"], trained.total_steps) == (1e-3, 10)
+
+
+def test_a_trainer_that_never_trains_leaves_nothing(home: Home, output: Path) -> None:
+    trainer = build(output, home.path, eval_dataset=windows(4))
+    trainer.evaluate()
+    assert only_journal(home.path).records == []
+    del trainer
+    gc.collect()
+    assert list(home.journals.iterdir()) == []
+
+
+def test_a_training_that_fails_before_it_begins_says_so(home: Home, output: Path) -> None:
+    trainer = build(output, home.path, max_steps=10)
+    with pytest.raises(ValueError, match="checkpoint"):
+        trainer.train(resume_from_checkpoint=True)
+    failed = only_journal(home.path)
+    assert (failed.status, [record.kind for record in failed.records]) == ("failed", ["train_end"])
+    trainer.train()
+    assert read_journals(home.path)[1].status == "completed"
+
+
+def test_the_trials_of_a_search_are_runs_of_one_task(home: Home, output: Path) -> None:
+    optuna = pytest.importorskip("optuna", reason="optuna is missing: make setup")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+    class Second(optuna.pruners.BasePruner):  # type: ignore[name-defined,misc]
+        def prune(self, study: Any, trial: Any) -> bool:
+            return bool(trial.number == 1)
+
+    model = build(output, home.path, recorder=None).model
+    trainer = build(
+        output, home.path, max_steps=20, **EVALUATING, eval_dataset=windows(4), save_strategy="steps", save_steps=20,
+        model_init=lambda: copy.deepcopy(model),
+    )  # fmt: skip
+    trainer.hyperparameter_search(
+        lambda trial: {"learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-2)},
+        n_trials=3,
+        backend="optuna",
+        sampler=optuna.samplers.RandomSampler(seed=1),
+        pruner=Second(),
+    )
+    trials = read_journals(home.path)
+    assert [trial.status for trial in trials] == ["completed", "stopped", "completed"]
+    assert trials[1].end.message == "The search gave this trial up at step 10 of 20"
+    assert len({trial.header.task_id for trial in trials}) == 1
+    rates = [trial.settings["learning_rate"] for trial in trials]
+    assert len(set(rates)) == 3
+    assert rates == [trial.settings["trial.learning_rate"] for trial in trials]
+    assert [trial.records[0].details["trial"] for trial in trials] == ["run-0", "run-1", "run-2"]
+    (saved,) = trials[2].of("checkpoint")
+    assert saved.details["path"] == str(output / "run-2" / "checkpoint-20")
+
+
+def test_a_checkpoint_that_is_made_on_sigterm_is_recorded(home: Home, output: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    terminate = At(12, lambda *_: signal.raise_signal(signal.SIGTERM))
+    # It waits for three seconds of its own, lest a kill comes into the middle of it.
+    trainer = build(output, home.path, callbacks=(terminate, Slow()), max_steps=1000, enable_jit_checkpoint=True)
+    for callback in trainer.callback_handler.callbacks:
+        if hasattr(callback, "jit_manager"):
+            callback.jit_manager.kill_wait = 0.1
+    trainer.train()
+    assert signal.getsignal(signal.SIGTERM) is before
+    journal = only_journal(home.path)
+    assert journal.status == "stopped"
+    (saved,) = journal.of("checkpoint")
+    assert saved.details["path"] == str(output / f"checkpoint-{saved.step}")
+    assert json.loads((output / f"checkpoint-{saved.step}" / "stepline.json").read_text())["step"] == saved.step
+
+
+class Endless(torch.utils.data.IterableDataset[dict[str, Any]]):
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return itertools.cycle(windows(4))
+
+
+def test_a_training_without_a_length(home: Home, output: Path) -> None:
+    trainer = build(output, home.path, max_steps=20)
+    trainer.train_dataset = Endless()
+    trainer.train()
+    journal = only_journal(home.path)
+    assert (journal.status, journal.steps, journal.total_steps) == ("completed", [10, 20], 20)
+
+
+def test_a_notebooks_cell_that_fails_ends_the_run_that_it_began(home: Home, output: Path) -> None:
+    interactive = pytest.importorskip("IPython.core.interactiveshell", reason="IPython is missing: make setup")
+    shell = interactive.InteractiveShell.instance(colors="nocolor")
+    try:
+        shell.user_ns.update(build=build, output=output, home=home.path, fails=At(25, fail), stepline=stepline)
+        cell = shell.run_cell
+        cell("trainer = build(output, home, callbacks=(fails,)); 1 / 0")
+        assert only_journal(home.path).records == []
+        cell("trainer.train()")
+        assert (only_journal(home.path).status, only_journal(home.path).end.step) == ("failed", 25)
+        cell("trainer.train(resume_from_checkpoint='nowhere')")
+        cell("run = stepline.record('loop', home=home).__enter__(); run.log({'loss': 1.0}, step=1)")
+        cell("mistyped")
+        cell("run.log({'loss': 0.5}, step=2)")
+        cell("other = stepline.record('other', home=home).__enter__(); raise KeyboardInterrupt")
+        cell("run.__exit__(None, None, None)")
+    finally:
+        interactive.InteractiveShell.clear_instance()
+    _, loop, other = read_journals(home.path)
+    assert (loop.status, loop.steps) == ("completed", [1, 2])
+    assert (other.status, other.end.message) == ("stopped", "Interrupted (Ctrl-C)")
+
+
 @pytest.mark.skipif(not find_spec("flask"), reason="serving the page needs the app: pip install stepline[app]")
-def test_an_uncaught_exception_and_kill_9_of_a_training_that_serves_its_page(tmp_path: Path) -> None:
+def test_ctrl_c_and_kill_9_of_a_training_that_serves_its_page(tmp_path: Path) -> None:
     def start(scene: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "tests.trainings", scene, str(tmp_path / scene)]
         return subprocess.Popen(
@@ -478,8 +589,11 @@ def test_an_uncaught_exception_and_kill_9_of_a_training_that_serves_its_page(tmp
             text=True,
         )
 
-    with start("uncaught") as uncaught, start("endless") as endless:
+    with start("endless") as interrupted, start("serving") as endless:
+        assert interrupted.stdout is not None
         assert endless.stdout is not None
+        assert any(line.startswith("there") for line in interrupted.stdout)
+        interrupted.send_signal(signal.SIGINT)
         addresses = []
         for line in endless.stdout:
             if line.startswith("Stepline is at "):
@@ -490,11 +604,12 @@ def test_an_uncaught_exception_and_kill_9_of_a_training_that_serves_its_page(tmp
         with urllib.request.urlopen(f"{address}api/health", timeout=60) as answer:
             assert answer.status == 200
         endless.kill()
-        _, errors = uncaught.communicate(timeout=120)
-    assert "ValueError: the data has a hole" in errors
+        _, errors = interrupted.communicate(timeout=120)
+    assert "KeyboardInterrupt" in errors
     assert "Stepline" not in errors
-    failed = only_journal(tmp_path / "uncaught" / "home")
-    assert (failed.status, failed.end.message, failed.steps) == ("failed", "ValueError: the data has a hole", [10, 20])
-    killed = only_journal(tmp_path / "endless" / "home")
+    stopped = only_journal(tmp_path / "endless" / "home")
+    assert (stopped.status, stopped.end.message) == ("stopped", "Interrupted (Ctrl-C)")
+    assert stopped.steps == list(range(1, len(stopped.steps) + 1))
+    killed = only_journal(tmp_path / "serving" / "home")
     assert killed.steps[:11] == list(range(1, 12))
     assert not killed.of("train_end")

@@ -168,3 +168,19 @@ def test_mlflows_files_of_one_run_are_one_task(tmp_path):
     assert [each.metrics["loss"] for _, each in task.records()] == [0, 0.25, 0.5, 0.75]
     assert isnan(list(task.records())[2][1].metrics["eval_loss"])
     assert (task.runs[0].settings, task.runs[0].status, task.left_out_count) == ({"lr": 0.001}, "failed", 1)
+
+
+@pytest.mark.parametrize("from_end", [12, 40, 77, 120, 200])
+def test_a_flipped_byte_of_a_parquet_file_is_refused_or_read(tmp_path, from_end):
+    path = tmp_path / "metrics.parquet"
+    polars.DataFrame({"step": [1, 2, 3], "loss": [2.5, 2.0, 1.5]}).write_parquet(path)
+    data = bytearray(path.read_bytes())
+    data[-from_end] ^= 0xFF
+    path.write_bytes(data)
+    told = ""
+    tasks = []
+    try:
+        tasks = gathered(path).tasks
+    except ImportFailed as error:
+        told = error.what
+    assert tasks or str(path) in told

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepline.errors import JournalError, JournalNewer
+from stepline.errors import JournalError, JournalNewer, TaskNotFound
 from stepline.home import Home
 from stepline.ingest import Ingest
 from stepline.ingest.decoding import decode_lines
@@ -118,6 +118,44 @@ def test_passes_add_what_is_new(home, ingest, store):
     assert steps(store) == list(range(15))
     assert store.task("t1").status == "stopped"
     assert store.position(journal.run) == journal.path.stat().st_size
+
+
+def test_a_pending_run_stays_so_until_it_begins_and_its_wait_is_no_part_of_it(home, ingest, store):
+    journal = Journal(home.journals, time_=1_700_000_000.0)
+    journal.write(encode_heartbeat(Heartbeat(1_700_000_005.0, None, "pending")))
+    journal.write(encode_update(Update(settings={"git.commit": "c"})))
+    ingest.take_in_all()
+    assert [(run.status, run.started) for run in store.runs("t1")] == [("pending", 1_700_000_000.0)]
+    journal.write(encode_record(Record("train_start", 1_700_000_060.0, 0, details={"waited_secs": 60.0})))
+    ingest.take_in_all()
+    assert [(run.status, run.started) for run in store.runs("t1")] == [("running", 1_700_000_060.0)]
+
+
+def test_a_pending_run_that_is_taken_back_is_forgotten_and_its_task_too_where_it_has_no_other(home, ingest, store):
+    only, second = Journal(home.journals), Journal(home.journals, "20260101-000000-0000000b", "t2")
+    Journal(home.journals, "20260101-000000-0000000c", "t2").steps(0, 3)
+    ingest.take_in_all()
+    assert {task.id: task.runs for task in store.tasks()} == {"t1": 1, "t2": 2}
+    only.path.unlink()
+    second.path.unlink()
+    for _ in range(2):
+        ingest.take_in_all()
+    assert {task.id: (task.runs, task.status) for task in store.tasks()} == {"t2": (1, "running")}
+    with pytest.raises(TaskNotFound):
+        store.task("t1")
+    # A journal that was away for a moment comes again.
+    Journal(home.journals).steps(0, 2)
+    ingest.take_in_all()
+    assert {task.id: task.records for task in store.tasks()} == {"t1": 2, "t2": 3}
+
+
+def test_a_pending_run_that_died_is_stopped_and_pending_again_when_it_is_heard_of(home, ingest, store):
+    journal = Journal(home.journals, process=ELSEWHERE, time_=time.time() - 1000)
+    ingest.take_in_all()
+    assert [run.status for run in store.runs("t1")] == ["stopped"]
+    journal.write(encode_heartbeat(Heartbeat(time.time(), None, "pending")))
+    ingest.take_in_all()
+    assert [(run.status, run.message) for run in store.runs("t1")] == [("pending", None)]
 
 
 def test_a_header_alone_is_a_pending_task_and_half_a_header_nothing_yet(home, ingest, store):

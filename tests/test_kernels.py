@@ -17,7 +17,6 @@ from hypothesis.extra import numpy as hnp
 from stepline import kernels
 from stepline.kernels import compiled, plain
 from stepline.kernels.halves import LONG_SCAN, LONG_SMOOTHING, both
-from stepline.kernels.levels import levels
 
 AT_EASE = settings(deadline=None)
 FORMS = pytest.mark.parametrize("form", [plain, compiled], ids=["plain", "compiled"])
@@ -316,18 +315,17 @@ def test_before_they_are_prepared_the_kernels_answer_without_numba():
     assert ended.returncode == 0, ended.stderr
 
 
+@FORMS
 @AT_EASE
-@given(values=arrays(st.floats(-1e6, 1e6) | st.sampled_from([np.nan, np.inf])), seed=st.integers(0, 2**32))
-def test_each_level_says_of_its_cells_what_the_points_say(values, seed):
-    rng = np.random.default_rng(seed)
-    sequence = np.cumsum(rng.integers(1, 4, len(values)))
-    line = np.sort(rng.integers(0, 3, len(values)))
-    built = list(levels(values, sequence, line, lowest=2, highest=9))
-    assert [level.shift for level in built] == ([] if len(values) == 0 else list(range(2, 10)))
-    for level in built:
-        cell = np.unique(np.column_stack([line, sequence >> level.shift]), axis=0, return_index=True)
-        assert np.column_stack([level.line, level.bucket]).tolist() == cell[0].tolist()
-        for got, wanted in zip(level.extremes, slow_extremes(values, cell[1]), strict=True):
-            assert got.tolist() == wanted.tolist()
-        finite = np.where(np.isfinite(values), values, 0)
-        np.testing.assert_allclose(level.total, np.add.reduceat(finite, cell[1]), atol=1e-6)
+@given(
+    numbers=st.lists(st.integers(0, 2**64 - 1), max_size=300).map(lambda some: some * 10), varying=st.integers(0, 255)
+)
+def test_planes_become_numbers_again(form, numbers, varying):
+    wanted = np.array(numbers, np.uint64)
+    split = wanted.view(np.uint8).reshape(-1, 8)
+    chosen = [place for place in range(8) if varying >> place & 1]
+    out = wanted.copy()
+    out.view(np.uint8).reshape(-1, 8)[:, chosen] = 0
+    planes = np.ascontiguousarray(split[:, chosen].T).reshape(-1)
+    form.interleave(planes, varying, out)
+    assert np.array_equal(out, wanted)

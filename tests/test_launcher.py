@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,17 +17,26 @@ from stepline.home import Home
 from stepline.launcher import launch, lay_out_core
 from stepline.launcher.ending import name_ending
 from stepline.recording.journal import Record, parse_header, parse_lines
+from tests.programs import STEPLINE
 
+# TRL's trainer is a subclass of transformers' own, and loads it in its own way.
 TRAINING = """
     import torch
-    from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
+    from datasets import Dataset
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+    from trl import SFTConfig, SFTTrainer
 
-    data = [{"input_ids": torch.arange(16) % 7, "labels": torch.arange(16) % 7} for _ in range(64)]
-    config = GPT2Config(vocab_size=8, n_positions=16, n_embd=16, n_layer=1, n_head=1, bos_token_id=0, eos_token_id=0)
-    arguments = TrainingArguments(
-        "out", max_steps=6, logging_steps=2, save_strategy="no", report_to=[], use_cpu=True, disable_tqdm=True
+    words = Tokenizer(models.WordLevel({"a": 0, "b": 1, "c": 2, "<eos>": 3}, unk_token="a"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<eos>", pad_token="<eos>")
+    config = GPT2Config(vocab_size=4, n_positions=16, n_embd=16, n_layer=1, n_head=1, bos_token_id=3, eos_token_id=3)
+    arguments = SFTConfig(
+        "out", max_steps=6, logging_steps=2, save_strategy="no", report_to=[], use_cpu=True, disable_tqdm=True,
+        max_length=16,
     )
-    trainer = Trainer(GPT2LMHeadModel(config), arguments, train_dataset=data)
+    data = Dataset.from_dict({"text": ["a b c a b c"] * 64})
+    trainer = SFTTrainer(GPT2LMHeadModel(config), arguments, train_dataset=data, processing_class=tokenizer)
     trainer.train()
 """
 
@@ -46,32 +57,107 @@ def journals(home: Home) -> list[tuple[str, list[Record]]]:
 
 
 def test_an_unchanged_script_is_recorded(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    pytest.importorskip("transformers", reason="transformers is missing: make setup")
+    if not all(find_spec(name) for name in ("transformers", "trl")):
+        pytest.skip("transformers or trl is missing: make setup")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     ending = launch(script(tmp_path, TRAINING), home, task="unchanged")
     assert ending.cause == "completed"
     ((name, records),) = journals(home)
     assert name == "unchanged"
     assert [record.step for record in records if record.kind == "step"] == [2, 4, 6]
     assert records[-1].kind == "train_end"
+    assert {"loss", "mean_token_accuracy", "entropy"} <= records[1].metrics.keys()
     assert records[-1].details["status"] == "completed"
 
 
-def test_a_killed_training_says_so_although_it_could_not(home: Home, tmp_path: Path):
-    text = """
-        import os, signal
+PENDING = "from stepline.home import Home; from stepline.recording.run_journal import Recorder, new_header; "
+PENDING += "from stepline.recording.task_identity import task_of_key; "
+PENDING += "run = Recorder(Home.open(), new_header(task_of_key('pilot'), None, {}), pending=True)"
+
+ENDINGS = {
+    "os.kill(os.getpid(), signal.SIGKILL)": ("failed", "signal", "Killed (SIGKILL)."),
+    "os.kill(os.getpid(), signal.SIGTERM)": ("failed", "signal", "Ended by SIGTERM."),
+    "os._exit(3)": ("failed", "exit", "Ended with exit code 3."),
+    "os._exit(0)": ("completed", "completed", "The process ended by itself."),
+    # What torch raises where a GPU's memory is full, and a script that prints it and leaves.
+    "print('torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB', file=sys.stderr, flush=True); "
+    "os._exit(1)": (
+        "failed",
+        "cuda_out_of_memory",
+        "CUDA ran out of memory. torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB",
+    ),
+    "ctypes.string_at(0)": ("failed", "signal", "Ended by SIGSEGV."),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_training_says_how_it_ended_although_it_could_not(home: Home, tmp_path: Path, ending: str):
+    text = f"""
+        import ctypes, os, signal, sys
         from stepline import record
 
-        with record("killed") as run:
-            run.log({"loss": 1.0}, step=1)
-            os.kill(os.getpid(), signal.SIGKILL)
+        with record("pilot") as run:
+            run.log({{"loss": 1.0}}, step=1)
+            {ending}
     """
-    ending = launch(script(tmp_path, text), home)
-    assert (ending.cause, ending.returncode) == ("signal", -9)
+    status, cause, message = ENDINGS[ending]
+    assert launch(script(tmp_path, text), home).cause == cause
     ((_, records),) = journals(home)
     assert records[-1].kind == "train_end"
-    assert records[-1].details["status"] == "failed"
-    assert records[-1].message == "Killed (SIGKILL)."
+    assert (records[-1].details["status"], records[-1].message) == (status, message)
+    assert records[-1].details["exit"]["cause"] == cause
+
+
+def test_what_a_training_said_of_its_own_end_stays(home: Home, tmp_path: Path):
+    text = """
+        import sys
+        from stepline import record
+
+        with record("pilot") as run:
+            with open(sys.argv[1], "wb", buffering=0) as file:
+                file.write(b"x")
+    """
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full here")
+    ending = launch([*script(tmp_path, text), "/dev/full"], home)
+    assert (ending.cause, ending.returncode) == ("disk_full", 1)
+    ((_, records),) = journals(home)
+    assert records[-1].message == "OSError: [Errno 28] No space left on device"
+
+
+def test_ctrl_c_reaches_the_training_and_its_end_is_told(home: Home, tmp_path: Path):
+    text = """
+        import time
+        from stepline import record
+
+        with record("pilot") as run:
+            print("there", flush=True)
+            time.sleep(60)
+    """
+    if not STEPLINE.is_file():
+        pytest.skip("the command is not installed: make setup")
+    command = [STEPLINE, "run", "--home", str(home.path), "--", *script(tmp_path, text)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "there\n"
+        # As a terminal does it: to the whole group.
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert "KeyboardInterrupt" in errors
+    assert process.returncode != 0
+    ((_, records),) = journals(home)
+    assert (records[-1].details["status"], records[-1].message) == ("stopped", "Interrupted (Ctrl-C)")
+
+
+def test_a_trainer_that_never_trained_leaves_nothing_where_the_script_ended_well(home: Home, tmp_path: Path):
+    assert launch(script(tmp_path, f"import os\n{PENDING}\nos._exit(0)"), home).cause == "completed"
+    assert journals(home) == []
+    assert launch(script(tmp_path, f"import os\n{PENDING}\nos._exit(1)"), home).cause == "exit"
+    ((_, (end,)),) = journals(home)
+    assert (end.details["status"], end.message) == ("failed", "Ended with exit code 1.")
 
 
 def test_the_environments_own_sitecustomize_still_runs(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -90,6 +91,30 @@ def test_leaving_early_is_told_as_what_it_is(home: Home, error: BaseException, s
     with pytest.raises(type(error)), stepline.record("pilot", home=home):
         raise error
     assert only_journal(home.path).status == status
+
+
+def test_a_loop_that_asks_is_stopped_by_request(home: Home) -> None:
+    with stepline.record("pilot", home=home) as run:
+        assert not run.should_stop
+        wanted = ["evaluate", "stop", "stop"]
+        lines = [json.dumps({"id": str(place), "command": name}) for place, name in enumerate(wanted)]
+        (home.journals / f"{run.id}.commands.jsonl").write_text("\n".join(lines) + "\n")
+        (home.journals / "20200101-000000-00000000.commands.jsonl").write_text(lines[1] + "\n")
+        step = 0
+        while not run.should_stop and step < 100_000:
+            step += 1
+            run.log({"loss": 1.0}, step=step)
+            time.sleep(0.001)
+        assert run.should_stop
+    journal = only_journal(home.path)
+    offer, refused, answer, _ = journal.of("message")
+    assert offer.details == {"controls": ["stop"]}
+    assert refused.details["refused"] == "this loop can only be stopped"
+    assert answer.details == {"command": "1", "request": "stop", "applied_step": step}
+    assert (journal.status, journal.end.message) == ("stopped", f"Stopped by request at step {step:,}")
+    assert not (home.journals / f"{run.id}.commands.jsonl").exists()
+    with stepline.record("pilot", home=home) as later:
+        assert not later.should_stop
 
 
 ODD_NAMES = ["a/b\\c:d", "../../etc", "🚀 火箭", "x" * 10_000, "", "two\nlines\t\x00\x1b[31m", "\ud83d", "  "]

@@ -140,7 +140,27 @@ def test_a_run_of_another_machine_takes_no_commands(serving):
     serving.door.store.begin_run(header("t2", "r2", process=elsewhere))
     write(serving.door.store, "r2", [Record("train_start", 1_700_000_000.0, 0, details={"controls": ["stop"]})])
     (serving.door.home.journals / "r2.jsonl").touch()
-    assert serving.ask("/api/tasks/t2").json["runs"][0]["controls"] == []
+    run = serving.ask("/api/tasks/t2").json["runs"][0]
+    assert (run["controls"], run["no_controls"]) == ([], "elsewhere")
+
+
+def test_a_run_may_say_later_what_it_takes_and_why_not(serving):
+    store, journals = serving.door.store, serving.door.home.journals
+    store.begin_run(header("t2", "r2"))
+    (journals / "r2.jsonl").touch()
+
+    def controls():
+        run = serving.ask("/api/tasks/t2").json["runs"][0]
+        return run["controls"], run["no_controls"]
+
+    assert controls() == ([], "before_training")
+    ranks = {"controls": [], "no_controls": "before_first_log"}
+    write(store, "r2", [Record("train_start", 1_700_000_000.0, 0, details=ranks)])
+    assert controls() == ([], "before_first_log")
+    write(store, "r2", [Record("message", 1_700_000_001.0, 5, message="all", details={"controls": ["stop", "save"]})])
+    assert controls() == (["stop", "save"], None)
+    write(store, "r2", [Record("train_end", 1_700_000_002.0, 9, details={"status": "completed"})])
+    assert controls() == ([], None)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +186,7 @@ def test_a_run_of_another_machine_takes_no_commands(serving):
         ("PATCH", "/api/tasks/t1", b"{", 400, "usage"),
         ("PATCH", "/api/tasks/t1", b"\xff", 400, "usage"),
         ("PUT", "/api/settings", [], 400, "usage"),
-        ("POST", "/api/take-in", {}, 400, "usage"),
+        ("POST", "/api/take-in", {"paths": "x"}, 400, "usage"),
         ("PUT", "/api/settings", b"x" * (9 << 20), 413, "request_entity_too_large"),
         ("GET", "/api/live", None, 404, "not_found"),
     ],

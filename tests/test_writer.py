@@ -15,7 +15,7 @@ import pytest
 from stepline.writer import Address, WriterLock, publish_address, read_address, withdraw_address
 
 HOLDER = """
-import sys, time
+import os, sys, time
 from stepline.home import Home
 from stepline.writer import WriterLock, publish_address
 home = Home.open(sys.argv[1])
@@ -110,21 +110,25 @@ def test_a_lock_file_that_was_removed_and_made_anew_is_not_mistaken_for_it(home)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_child_that_outlives_its_parent_does_not_hold_it(home):
-    child = "print(lock.held, flush=True), time.sleep(20)"
+    child = "print(os.getpid(), lock.held, flush=True), time.sleep(60), os._exit(0)"
     then = f"import os; os.fork() == 0 and ({child}); time.sleep(600)"
     process, said = hold(home, then)
     assert said == "held"
-    assert process.stdout.readline().strip() == "False"
-    assert not WriterLock(home).acquire(), "the parent has it still"
-    process.kill()
-    process.wait()
-    lock = WriterLock(home)
-    deadline = time.monotonic() + 10
-    while not lock.acquire():
-        assert time.monotonic() < deadline, "the child holds the lock"
-        time.sleep(0.01)
-    lock.release()
-    process.stdout.close()
+    pid, holds = process.stdout.readline().split()
+    try:
+        assert holds == "False"
+        assert not WriterLock(home).acquire(), "the parent has it still"
+        process.kill()
+        process.wait()
+        lock = WriterLock(home)
+        deadline = time.monotonic() + 10
+        while not lock.acquire():
+            assert time.monotonic() < deadline, "the child holds the lock"
+            time.sleep(0.01)
+        lock.release()
+    finally:
+        os.kill(int(pid), signal.SIGKILL)
+        process.stdout.close()
 
 
 def test_the_address_is_for_its_user_only_and_can_be_taken_back(home):

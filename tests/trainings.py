@@ -5,6 +5,7 @@ Run as a script, `python trainings.py SCENE FOLDER`, it trains in a process of i
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,12 @@ def windows(count: int) -> list[dict[str, list[int]]]:
 
 def build(output: Path, home: Path, *, callbacks: tuple[Any, ...] = (), **options: Any) -> Trainer:
     """A Trainer with our callback. `options` are the arguments' and, of the Trainer's own, `eval_dataset`,
-    `recorder` (a SteplineCallback to use; None for none) and `trainer_class`."""
+    `recorder` (a SteplineCallback to use; None for none), `trainer_class` and `model_init`."""
     set_seed(1)
     evaluation = options.pop("eval_dataset", None)
     recorder = options.pop("recorder", ...)
     trainer_class = options.pop("trainer_class", Trainer)
+    model_init = options.pop("model_init", None)
     ours = [SteplineCallback(home=home)] if recorder is ... else [recorder] if recorder is not None else []
     arguments: dict[str, Any] = {
         "output_dir": str(output),
@@ -54,7 +56,8 @@ def build(output: Path, home: Path, *, callbacks: tuple[Any, ...] = (), **option
         GPT2Config(vocab_size=256, n_positions=WINDOW, n_embd=32, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0)
     )
     return trainer_class(
-        model=model,
+        model=None if model_init else model,
+        model_init=model_init,
         args=TrainingArguments(**arguments),
         train_dataset=windows(100),
         eval_dataset=evaluation,
@@ -74,6 +77,24 @@ class At(TrainerCallback):
             self.act(args, state, control)
 
 
+def ask(home: Path, run_id: str, *lines: dict[str, Any] | str) -> None:
+    """Write requests to a run, as the page does."""
+    with (home / "journals" / f"{run_id}.commands.jsonl").open("a") as file:
+        for line in lines:
+            file.write((line if isinstance(line, str) else json.dumps(line)) + "\n")
+
+
+def ask_at(step: int, home: Path, *lines: dict[str, Any] | str) -> At:
+    """A person who asks the home's newest run for something at a step; the run looks again 300 ms later."""
+
+    def act(args: Any, state: Any, control: Any) -> None:
+        if state.is_world_process_zero:
+            newest = max(path.name for path in (home / "journals").glob("*.jsonl") if ".commands." not in path.name)
+            ask(home, newest.removesuffix(".jsonl"), *lines)
+
+    return At(step, act)
+
+
 def fail(args: Any, state: Any, control: Any) -> None:
     raise ValueError("the data has a hole")
 
@@ -82,18 +103,40 @@ def say_where(args: Any, state: Any, control: Any) -> None:
     print("there", flush=True)
 
 
+def two_ranks(folder: Path) -> None:
+    """On each of two ranks: a training that is asked for a checkpoint, an evaluation and a stop, one of which only rank
+    zero has Stepline, and another in the folder of the first."""
+    options: dict[str, Any] = {"logging_steps": 5, "ddp_backend": "gloo"}
+    asked = [{"id": "a", "command": "save"}, {"id": "b", "command": "evaluate"}, {"id": "c", "command": "log"}]
+    ask = (ask_at(7, folder / "home", *asked), ask_at(60, folder / "home", {"id": "d", "command": "stop"}))
+    first = build(
+        folder / "out", folder / "home", callbacks=ask, max_steps=5000, eval_dataset=windows(4), save_strategy="steps",
+        save_steps=20, **options,
+    )  # fmt: skip
+    first.train()
+    rank = first.args.process_index
+    # Never trained: it is taken back when the process ends.
+    unused = build(folder / "unused", folder / "home", **options)
+    recorder = SteplineCallback(home=folder / "other") if rank == 0 else None
+    other = build(folder / "other out", folder / "other", recorder=recorder, **options)
+    other.train()
+    again = build(folder / "out", folder / "home", max_steps=20, **options)
+    again.train()
+    # In one write, for both ranks write into one pipe.
+    steps = [trainer.state.global_step for trainer in (first, other, again)]
+    print(f"rank {rank} of {first.args.world_size}: {steps}\n", end="", flush=True)
+    assert unused.state.global_step == 0
+
+
 def main(scene: str, folder: Path) -> None:
     output, home = folder / "out", folder / "home"
-    if scene == "uncaught":
-        build(output, home, callbacks=(At(25, fail),)).train()
-    elif scene == "endless":
-        serving = SteplineCallback(home=home, serve=True)
-        at_twelve = At(12, say_where)
-        build(output, home, recorder=serving, callbacks=(at_twelve,), max_steps=10_000_000, logging_steps=1).train()
+    if scene in ("endless", "serving"):
+        # With data-loader workers, which are forked from the process that serves the page.
+        recorder = SteplineCallback(home=home, serve=scene == "serving")
+        options = {"max_steps": 10_000_000, "logging_steps": 1, "dataloader_num_workers": 2}
+        build(output, home, recorder=recorder, callbacks=(At(12, say_where),), **options).train()
     elif scene == "two_ranks":
-        trainer = build(output, home, logging_steps=5, save_strategy="steps", save_steps=20, ddp_backend="gloo")
-        trainer.train()
-        print(f"rank {trainer.args.process_index} of {trainer.args.world_size} at {trainer.state.global_step}")
+        two_ranks(folder)
     else:
         raise SystemExit(f"no scene {scene}")
 

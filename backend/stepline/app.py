@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,13 +25,14 @@ from stepline.errors import Refused, SteplineError, StoreError, Unavailable, err
 from stepline.facts.findings import Findings
 from stepline.home import Home
 from stepline.ingest import Ingest
-from stepline.intake import Progress, take_in_all, take_in_uploaded
+from stepline.intake import Progress, end_abandoned, take_in_all, take_in_found, take_in_uploaded
 from stepline.live import Live, Source
 from stepline.samplers import Sampling
 from stepline.server import Server
 from stepline.server.forwarding import TIMEOUT_SECS
 from stepline.server.uploads import uploads_folder
 from stepline.store import Store
+from stepline.watching import SEEN_SETTING, Watching, watched_folders
 from stepline.wire import DemoBegun, Imported, TakenIn, TaskDetail, Trash
 from stepline.writer import Address, WriterLock, publish_address, read_address, withdraw_address
 
@@ -57,6 +59,7 @@ class App:
         self._left_stores: list[Store] = []
         self._ingest: Ingest | None = None
         self._findings: Findings | None = None
+        self._watching: Watching | None = None
         self._sampling: Sampling | None = None
         self._demo = BegunDemo(home)
         self._ending = threading.Event()
@@ -115,6 +118,8 @@ class App:
             withdraw_address(self.home)
         self.live.stop()
         all_ended = self._server.stop()
+        if self._watching is not None:
+            self._watching.stop()
         if self._ingest is not None:
             self._ingest.stop()
         if self._sampling is not None:
@@ -132,9 +137,9 @@ class App:
         found = self._findings.of(task_id) if self._findings is not None else []
         return facts.detail(self.store, task_id, findings=found, journals=self.home.journals)
 
-    def take_in(self, paths: Sequence[Path] = ()) -> list[Imported]:
+    def take_in(self, paths: Sequence[Path] = (), *, growing: bool = False) -> list[Imported]:
         """Take in all that lies in the home, and the histories at these paths; what became of each of them."""
-        found = take_in_all(self._writing_ingest(), self.store, paths)
+        found = take_in_all(self._writing_ingest(), self.store, paths, growing=growing)
         self.live.nudge()
         return found
 
@@ -143,6 +148,11 @@ class App:
         found = take_in_uploaded(self._writing_ingest(), self.store, folder)
         self.live.nudge()
         return found
+
+    def _take_in_found(self, ingest: Ingest, store: Store, path: Path, growing: bool) -> None:
+        found = take_in_found(ingest, store, path, growing, self._ending.is_set)
+        if any(each["records"] or each["state"] == "unchanged" for each in found):
+            self.live.nudge()
 
     def trash(self) -> Trash:
         return trash.content(self.home, self.store)
@@ -196,6 +206,14 @@ class App:
         ingest.on_change = lambda tasks: self.live.nudge()
         ingest.start()
         self._ingest = ingest
+        end_abandoned(store)
+        self._watching = Watching(
+            lambda: watched_folders(store),
+            partial(self._take_in_found, ingest, store),
+            store.setting(SEEN_SETTING, {}),
+            partial(store.set_setting, SEEN_SETTING),
+        )
+        self._watching.start()
         self._sampling = Sampling(store)
         self._sampling.start()
         publish_address(self.home, self._server.address, self._server.token)
@@ -226,7 +244,9 @@ def take_in(home: Home) -> Iterator[Store]:
         yield store
 
 
-def import_into(home: Home, paths: Sequence[str | Path] = (), *, progress: Progress | None = None) -> list[Imported]:
+def import_into(
+    home: Home, paths: Sequence[str | Path] = (), *, progress: Progress | None = None, growing: bool = False
+) -> list[Imported]:
     """Take in all that lies in the home, and the histories at `paths`; what became of each path.
 
     Where another process writes the home it is asked to do so, and the answer awaited, without progress. Raises
@@ -239,10 +259,10 @@ def import_into(home: Home, paths: Sequence[str | Path] = (), *, progress: Progr
         if lock.acquire():
             try:
                 with contextlib.closing(Store.open(home.database, writable=True)) as store:
-                    return take_in_all(Ingest(home, store), store, places, progress)
+                    return take_in_all(Ingest(home, store), store, places, progress, growing=growing)
             finally:
                 lock.release()
-        found = _asked(home, places)
+        found = _asked(home, places, growing)
         if found is not None:
             return found
         if time.monotonic() > ends:
@@ -266,7 +286,7 @@ def _open_beside(home: Home) -> Store:
             time.sleep(0.05)
 
 
-def _asked(home: Home, paths: Sequence[Path]) -> list[Imported] | None:
+def _asked(home: Home, paths: Sequence[Path], growing: bool) -> list[Imported] | None:
     """What the writer took in for us; None where it was not there. Raises what it says was wrong."""
     writer = read_address(home)
     if writer is None:
@@ -274,7 +294,7 @@ def _asked(home: Home, paths: Sequence[Path]) -> list[Imported] | None:
     place = urlsplit(writer.address)
     connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=TIMEOUT_SECS)
     try:
-        body = json.dumps({"paths": [str(path) for path in paths]})
+        body = json.dumps({"paths": [str(path) for path in paths], "growing": growing})
         headers = {"Authorization": f"Bearer {writer.token}", "Content-Type": "application/json"}
         connection.request("POST", "/api/take-in", body, headers)
         answer = connection.getresponse()

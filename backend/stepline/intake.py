@@ -21,11 +21,23 @@ Progress = Callable[[Path, float], None]
 
 
 def take_in_all(
-    ingest: Ingest, store: Store, paths: Sequence[Path], progress: Progress | None = None
+    ingest: Ingest,
+    store: Store,
+    paths: Sequence[Path],
+    progress: Progress | None = None,
+    *,
+    growing: bool = False,
 ) -> list[Imported]:
-    """Take in what lies in the home, then each path. Raises StoreError; what `progress` raises leaves nothing half."""
+    """Take in what lies in the home, then each path. Raises StoreError; what `progress` raises leaves nothing half.
+    `growing`: the paths' files are followed, so their last runs run."""
     ingest.take_in_all()
-    found = import_paths(store, paths, progress=progress, journal=lambda path: _take_journal(ingest, store, path))
+    found = import_paths(
+        store,
+        paths,
+        progress=progress,
+        journal=lambda path: _take_journal(ingest, store, path),
+        growing=growing,
+    )
     _bring_back(store, found)
     return [as_wire(each) for each in found]
 
@@ -42,10 +54,33 @@ def take_in_uploaded(ingest: Ingest, store: Store, folder: Path) -> list[Importe
     return [as_wire(each) for each in found]
 
 
+<<<<<<< HEAD
 def taken(imported: list[Imported]) -> TakenIn:
     """What became of each path, and the tasks that they belong to, each once."""
     tasks = dict.fromkeys(each["task"] for each in imported if each["task"] is not None)
     return {"tasks": list(tasks), "imported": imported}
+=======
+def take_in_found(
+    ingest: Ingest, store: Store, path: Path, growing: bool, cancelled: Callable[[], bool] = lambda: False
+) -> list[Imported]:
+    """Take in a file or folder of a watched folder. Raises StoreError."""
+    found = import_paths(
+        store,
+        [path],
+        cancelled=cancelled,
+        journal=lambda each: _take_journal(ingest, store, each),
+        asked=False,
+        growing=growing,
+    )
+    return [as_wire(each) for each in found]
+
+
+def end_abandoned(store: Store) -> None:
+    """End imported runs that nobody follows any more: who did was killed. One that grows again is taken back."""
+    for run in store.live_runs():
+        if "imported.format" in run.settings:
+            store.end_run(run.id, "stopped", "Its file was not followed to its end", run.updated or run.started)
+>>>>>>> main
 
 
 def _bring_back(store: Store, found: Sequence[ImportResult]) -> None:

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from stepline import history
 from stepline.app import take_in
 from stepline.errors import Unavailable, UsageError
-from stepline.history import POINTS, History, Smoothing, Window
+from stepline.history import POINTS, History, Smoothing
 from stepline.history.series import Series
 from stepline.home import Home
 from stepline.store import Store
@@ -99,8 +100,8 @@ class TaskHistory:
         """
         asked = _smoothing(smoothing)
         window = self._history.window(self.id, name, first=first, last=last, points=points, axis=axis, smoothing=asked)
-        raw = _points(window, smooth=False)
-        drawn = raw if window.smooth is None else _points(window, smooth=True)
+        raw = self._points(window.raw)
+        drawn = raw if window.smooth is None else self._points(window.smooth)
         return Drawn(drawn.sequence, drawn.step, drawn.time, drawn.x, drawn.value, raw, window.bucket, window.points)
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -134,6 +135,13 @@ class TaskHistory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _points(self, drawn: history.Drawn) -> Points:
+        sequence, time = drawn.sequence.astype(np.int64), drawn.time
+        if time is None:
+            places, back = np.unique(sequence, return_inverse=True)
+            time = self._store.places(self.id, places, "time")[back]
+        return Points(sequence, drawn.step, time, drawn.x, drawn.value)
 
     def _columns(self, masks: dict[str, NDArray[np.bool_]] | None = None) -> dict[str, NDArray[Any]]:
         """Columns of all records that have a number, by sequence. masks: gets, by metric, where a record has it."""
@@ -169,11 +177,6 @@ def load(task: str, home: str | os.PathLike[str] | None = None) -> TaskHistory:
     with take_in(place) as store:
         task_id = store.find_task(task).id
     return TaskHistory(Store.open(place.database, writable=False), task_id)
-
-
-def _points(window: Window, *, smooth: bool) -> Points:
-    drawn = window.smooth if smooth and window.smooth is not None else window.raw
-    return Points(drawn.sequence.astype(np.int64), drawn.step, drawn.time, drawn.x, drawn.value)
 
 
 def _smoothing(asked: Smoothing | tuple[int, int] | int | None) -> Smoothing:

@@ -67,6 +67,8 @@ class Run(TypedDict):
     unresponsive: bool
     controls: list[str]
     """Commands that this run takes now: "stop", "save", "evaluate", "log"."""
+    no_controls: str | None
+    """Why a run that lives takes none: "elsewhere", "before_training", "not_offered", or what its ranks said."""
 
 
 class Metric(TypedDict):
@@ -213,6 +215,12 @@ class Trouble(TypedDict):
 ServerMessage = Hello | TasksChanged | Facts | Behind | Trouble
 
 
+class WatchedFolder(TypedDict):
+    path: str
+    problem: str | None
+    """Why it cannot be looked at."""
+
+
 class About(TypedDict):
     version: str
     home: str
@@ -223,6 +231,8 @@ class About(TypedDict):
     """False: another Stepline on this home takes the journals in, and this one reads beside it."""
     notes: list[str]
     """What a person should know of: damaged or refused journals."""
+    watched: list[WatchedFolder]
+    """The folders of the setting `watchFolders`."""
 
 
 class TaskEdit(TypedDict, total=False):
@@ -276,10 +286,12 @@ class ReturnProof(TypedDict):
     proof: str
 
 
-class TakeIn(TypedDict):
+class TakeIn(TypedDict, total=False):
     """Asks to take in what lies in the home, and the histories at these paths besides: files, folders, journals."""
 
     paths: list[str]
+    growing: bool
+    """The files are followed: the last run of each goes on."""
 
 
 class LeftOut(TypedDict):

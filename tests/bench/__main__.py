@@ -1,4 +1,4 @@
-"""`python -m tests.bench [kernels] [windows] [recording]`: one table on standard output, and as JSON in bench-results/.
+"""`python -m tests.bench [PART…]`, all parts by default: one table on standard output, and as JSON in bench-results/.
 
 BENCH_LARGE=1 adds 100 million points. Peers that are not installed are replaced by a floor of NumPy's.
 """
@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 from stepline import kernels as stepline_kernels
-from tests.bench import kernels, recording, windows
+from tests.bench import kernels, page, recording, windows
 from tests.bench.timing import Row
 
-PARTS = {"kernels": kernels.rows, "windows": windows.rows, "recording": recording.rows}
+PARTS = {"kernels": kernels.rows, "windows": windows.rows, "recording": recording.rows, "page": page.rows}
 HEAD = ("measure", "points", "ours", "peer or floor", "its", "ratio", "goal", "met")
 FORM = "{:<52} {:>11} {:>10} {:<37} {:>10} {:>7} {:>7} {:>4}"
 

@@ -44,6 +44,7 @@ const detail: TaskDetail = {
       changes: [],
       unresponsive: false,
       controls: ['stop', 'save'],
+      no_controls: null,
     },
   ],
   metrics: [
@@ -126,6 +127,7 @@ async function answer(input: RequestInfo | URL, init?: RequestInit): Promise<Res
       writer: true,
       notes: [],
       database_moved: false,
+      watched: [],
     })
   }
   if (path.includes('/log?')) return Response.json({ rows, total: rows.length })

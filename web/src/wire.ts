@@ -69,6 +69,8 @@ export interface Run {
   unresponsive: boolean
   /** Commands that this run takes now: "stop", "save", "evaluate", "log". */
   controls: string[]
+  /** Why a run that lives takes none: "elsewhere", "before_training", "not_offered", or what its ranks said. */
+  no_controls: string | null
 }
 
 export interface Metric {
@@ -209,6 +211,12 @@ export interface Trouble {
 
 export type ServerMessage = Hello | TasksChanged | Facts | Behind | Trouble
 
+export interface WatchedFolder {
+  path: string
+  /** Why it cannot be looked at. */
+  problem: string | null
+}
+
 export interface About {
   version: string
   home: string
@@ -219,6 +227,8 @@ export interface About {
   writer: boolean
   /** What a person should know of: damaged or refused journals. */
   notes: string[]
+  /** The folders of the setting `watchFolders`. */
+  watched: WatchedFolder[]
 }
 
 /** What a page may change of a task; what is left out stays as it is. */
@@ -270,7 +280,9 @@ export interface ReturnProof {
 
 /** Asks to take in what lies in the home, and the histories at these paths besides: files, folders, journals. */
 export interface TakeIn {
-  paths: string[]
+  paths?: string[]
+  /** The files are followed: the last run of each goes on. */
+  growing?: boolean
 }
 
 export interface LeftOut {

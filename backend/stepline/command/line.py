@@ -143,8 +143,9 @@ def export(home: Path | None, task: str, form: str, output: Path | None) -> None
 
 @stepline.command("import")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--follow", is_flag=True, help="Stay, and take in what is written on. Ctrl-C ends it.")
 @everywhere
-def import_(home: Path | None, paths: tuple[Path, ...]) -> int:
+def import_(home: Path | None, paths: tuple[Path, ...], follow: bool) -> int:
     """Take in other tools' training histories, and journals from elsewhere: files and folders.
 
     Trainer states and output folders, TensorBoard event files, CSV, JSON lines, wandb offline runs, text logs.
@@ -152,7 +153,7 @@ def import_(home: Path | None, paths: tuple[Path, ...]) -> int:
     """
     from stepline.command import transfer
 
-    return transfer.import_paths(home, paths)
+    return transfer.import_paths(home, paths, follow=follow)
 
 
 @stepline.command()

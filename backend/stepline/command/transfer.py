@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from rich.console import Console
@@ -17,7 +18,9 @@ from stepline import exporters
 from stepline.app import import_into, take_in
 from stepline.command.homes import open_home, say
 from stepline.errors import SteplineError
+from stepline.home import Home
 from stepline.intake import Progress
+from stepline.watching import LEAST_PAUSE_SECS, TAKING_PART, Units
 from stepline.wire import Imported
 
 LEFT_OUT_SHOWN = 10
@@ -72,12 +75,43 @@ def _cannot_write(output: Path, error: OSError) -> SteplineError:
     )
 
 
-def import_paths(path: Path | None, paths: tuple[Path, ...]) -> int:
+def import_paths(path: Path | None, paths: tuple[Path, ...], *, follow: bool = False) -> int:
     """Take in histories from elsewhere, each path for itself: a line of what was taken on standard output, what was
     left out and what failed on standard error. Returns the exit code, 1 where a path failed."""
     home = open_home(path)
+    places = [each.expanduser().absolute() for each in paths]
     with bar() as progress:
-        found = import_into(home, [each.expanduser() for each in paths], progress=progress)
+        found = import_into(home, places, progress=progress, growing=follow)
+    code = tell(found)
+    if follow and any(each["error"] is None for each in found):
+        follow_on(home, places)
+    return code
+
+
+def follow_on(home: Home, places: list[Path]) -> None:
+    """Take in what is written to the files from now on, until Ctrl-C; then their runs end as they say."""
+    units = Units()
+    told: set[tuple[object, ...]] = set()
+
+    def take(_unit: Path, _growing: bool) -> None:
+        for each in import_into(home, places, growing=True):
+            if each["records"] or (each["error"] is not None and (each["path"], each["error"]["what"]) not in told):
+                told.add((each["path"], (each["error"] or {"what": ""})["what"]))
+                tell([each])
+
+    units.look(places, lambda _unit, _growing: None)
+    say("Following; Ctrl-C ends it.")
+    try:
+        while True:
+            begun = time.monotonic()
+            units.look(places, take)
+            time.sleep(max(LEAST_PAUSE_SECS, (time.monotonic() - begun) / TAKING_PART))
+    except KeyboardInterrupt:
+        tell([each for each in import_into(home, places) if each["records"]])
+
+
+def tell(found: Sequence[Imported]) -> int:
+    """Say what became of each path; the exit code."""
     for each in found:
         if each["error"] is not None:
             error = each["error"]

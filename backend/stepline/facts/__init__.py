@@ -19,7 +19,7 @@ from stepline.facts.pace import logging_steps, newest_step, recent_marks, run_re
 from stepline.history import DERIVED, derived_names
 from stepline.kernels import Floats
 from stepline.store import CheckpointRow, LogEntry, MetricRow, RunRow, Store, TaskRow
-from stepline.store.levels import COARSE_SHIFT
+from stepline.store.levels import COARSE_SHIFTS
 from stepline.store.rows import ENDED, LIVE
 from stepline.wire import (
     Checkpoint,
@@ -133,14 +133,14 @@ def detail(store: Store, task_id: str, *, findings: Sequence[Finding] = (), jour
         "progress": _progress(line),
         "remaining_secs": span,
         "logging_steps": every,
-        "mean_speed": None if current is not None else mean(store, task_id, "samples_per_second"),
+        "mean_speed": None if row.status in LIVE else mean(store, task_id, "samples_per_second"),
         "cursor": cursor,
     }
 
 
 def mean(store: Store, task_id: str, metric: str) -> Number | None:
     """Mean of all finite values of a metric, from its levels; None where it has none."""
-    found = store.levels(task_id, metric, COARSE_SHIFT)
+    found = store.levels(task_id, metric, COARSE_SHIFTS[-1])
     count = int(found.finite_count.sum())
     return number(float(found.total.sum()) / count) if count else None
 
@@ -153,7 +153,9 @@ def _value(value: float | str) -> Number | str:
     return value if isinstance(value, str) else number(value)
 
 
-def _run(run: RunRow, before: RunRow | None, findings: Sequence[Finding], controls: list[str]) -> Run:
+def _run(
+    run: RunRow, before: RunRow | None, findings: Sequence[Finding], controls: tuple[list[str], str | None]
+) -> Run:
     return {
         "id": run.id,
         "number": run.number,
@@ -169,7 +171,8 @@ def _run(run: RunRow, before: RunRow | None, findings: Sequence[Finding], contro
         "message": run.message,
         "changes": setting_changes(before.settings, run.settings) if before is not None else [],
         "unresponsive": any(finding["rule"] == "stall" and finding["run"] == run.number for finding in findings),
-        "controls": controls,
+        "controls": controls[0],
+        "no_controls": controls[1],
     }
 
 
@@ -221,15 +224,24 @@ def _progress(line: Task) -> float | None:
     return min(1.0, max(0.0, step / total))
 
 
-def _controls(store: Store, run: RunRow, journals: Path | None) -> list[str]:
-    """What a run takes now: what its `train_start` offers, while it lives on this machine beside its journal."""
-    if journals is None or run.status not in ("pending", "running") or run.first_sequence is None:
-        return []
-    if run.process.host != socket.gethostname() or not (journals / f"{run.id}.jsonl").exists():
-        return []
-    begun = store.records(run.task_id, run.first_sequence, run.first_sequence + BEGINNING, kinds=["train_start"])
+def _controls(store: Store, run: RunRow, journals: Path | None) -> tuple[list[str], str | None]:
+    """What a run takes now, while it lives on this machine beside its journal; where it takes nothing, why not.
+
+    Its `train_start` offers that, or a message after it: whether all ranks listen is known after the first log.
+    """
+    if run.status not in ("pending", "running"):
+        return [], None
+    if journals is None or run.process.host != socket.gethostname() or not (journals / f"{run.id}.jsonl").exists():
+        return [], "elsewhere"
+    if run.first_sequence is None:
+        return [], "before_training"
+    offered: list[str] = []
+    why_not: str | None = "not_offered"
+    first = run.first_sequence
+    begun = store.records(run.task_id, first, first + BEGINNING, kinds=["train_start", "message"])
     for entry in begun:
-        offered = entry.details.get("controls")
-        if entry.run_id == run.id and isinstance(offered, list):
-            return [command for command in COMMANDS if command in offered]
-    return []
+        told = entry.details.get("controls")
+        if entry.run_id == run.id and isinstance(told, list):
+            offered = [command for command in COMMANDS if command in told]
+            why_not = None if offered else str(entry.details.get("no_controls", "not_offered"))
+    return offered, why_not

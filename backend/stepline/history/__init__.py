@@ -17,17 +17,18 @@ from collections.abc import Sequence
 
 from stepline.errors import SeriesNotFound, UsageError
 from stepline.history import frames
-from stepline.history.axes import AXES, check_axis, places
+from stepline.history.axes import AXES, Place, check_axis, places
+from stepline.history.curve import Curve
 from stepline.history.derived import DERIVED, Derived, derived_names
 from stepline.history.frames import Decoded, DecodedSeries, decode
+from stepline.history.lines import SmoothedLines
 from stepline.history.sampled import sampled_frame
 from stepline.history.series import Series
 from stepline.history.smoothing import Smoothing
 from stepline.history.source import Source
 from stepline.history.tails import Tails
-from stepline.history.whole import WholeSeries
-from stepline.history.windows import POINTS, Drawn, DrawnLine, Marks, Window
-from stepline.history.windows import window as window_of
+from stepline.history.thinning import cells, same_lines
+from stepline.history.windows import POINTS, Drawn, DrawnLine, Marks, Window, of_cells, of_points
 
 __all__ = [
     "AXES",
@@ -53,35 +54,29 @@ __all__ = [
     "window",
 ]
 
-CACHE_BYTES = 256 * 2**20
+CACHE_BYTES = 128 * 2**20
 LEAST_POINTS = 8
 OFF = Smoothing()
 
 
 class History:
-    """The histories of one store, with bounded caches of series and of smoothings' standings."""
+    """The histories of one store. What it keeps is bounded: smoothed lines summed up, and the newest points of those
+    that are followed live; of raw lines it keeps nothing."""
 
     def __init__(self, source: Source, *, cache_bytes: int = CACHE_BYTES) -> None:
         self._source = source
-        self._whole = WholeSeries(source, cache_bytes)
-        self._tails = Tails(source, self._whole)
+        self._smoothed = SmoothedLines(cache_bytes)
+        self._tails = Tails(self._smoothed)
         self._generations: dict[str, int] = {}
 
     def series(self, task_id: str, name: str) -> Series:
         """Every point as logged. SeriesNotFound where the task has no such series."""
         cursor = self._cursor(task_id)
-        series = self._whole.raw(task_id, name, cursor)
-        if len(series) == 0:
-            raise SeriesNotFound(
-                f"The task has no series {name!r}.",
-                why="No record has a number under that name.",
-                action=f"Its series are: {', '.join(self.names(task_id)) or 'none yet'}.",
-            )
-        return series
+        return self._known(task_id, name).points(0, cursor, ("step", "epoch", "time"))
 
     def names(self, task_id: str) -> list[str]:
         """The task's series, logged and derived."""
-        logged = [metric.name for metric in self._source.metrics(task_id) if metric.kind == "number"]
+        logged = self._logged(task_id)
         return logged + derived_names(logged)
 
     def window(
@@ -99,7 +94,7 @@ class History:
 
         SeriesNotFound where the task has no such series; UsageError for an unknown axis or fewer than 8 points.
         """
-        self.series(task_id, name)
+        self._known(task_id, name)
         cursor = self._cursor(task_id)
         return self._windows(task_id, [name], first, last, cursor, points, axis, smoothing or OFF)[0]
 
@@ -139,16 +134,16 @@ class History:
         cursor = self._cursor(task_id)
         since = min(max(0, since), cursor)
         place = places(self._source, task_id, axis)
+        logged = self._logged(task_id)
         windows = []
         for name in names:
-            newer, smoothed = self._tails.after(task_id, name, smoothing, since, cursor)
-            most = max(LEAST_POINTS, len(newer))
-            windows.append(window_of(newer, smoothed, place, since, cursor, points=most))
+            newer, smoothed = self._tails.after(Curve(self._source, task_id, name, logged), smoothing, since, cursor)
+            windows.append(of_points(newer, smoothed, place, newer.superseded_from, since, cursor))
         return frames.encode(task_id, axis, since, cursor, cursor, smoothing, windows)
 
     def forget(self, task_id: str) -> None:
         """Drop what is held of a task; to be called when it is deleted."""
-        self._whole.forget(task_id)
+        self._smoothed.forget(task_id)
         self._tails.forget(task_id)
 
     def _cursor(self, task_id: str) -> int:
@@ -178,15 +173,57 @@ class History:
             )
         begin, end = _clamped(first, last, cursor)
         place = places(self._source, task_id, axis)
-        windows = []
-        for name in names:
-            smoothed = None
+        logged = self._logged(task_id)
+        several = len(self._source.runs(task_id)) > 1
+        return [
+            self._window(
+                Curve(self._source, task_id, name, logged), begin, end, cursor, points, place, smoothing, several
+            )
+            for name in names
+        ]
+
+    def _window(
+        self,
+        curve: Curve,
+        first: int,
+        last: int,
+        cursor: int,
+        points: int,
+        place: Place,
+        smoothing: Smoothing,
+        several: bool,
+    ) -> Window:
+        chosen = None
+        if last - first > points:
+            chosen = cells(lambda shift: curve.levels(shift, first, last), first, last, points)
+        if chosen is not None and (chosen.finite > points or chosen.points > 2 * points):
+            summed = None
             if smoothing.on:
-                series, smoothed, _ = self._whole.smoothed(task_id, name, smoothing, cursor)
-            else:
-                series = self._whole.raw(task_id, name, cursor)
-            windows.append(window_of(series, smoothed, place, begin, end, points=points))
-        return windows
+                found = self._smoothed.levels(curve, smoothing, chosen.shift, first, last, cursor)
+                summed = same_lines(found, chosen)
+            superseded = curve.superseded_from(cursor) if several else dict.fromkeys(chosen.lines.tolist())
+            return of_cells(curve.name, chosen, summed, place, superseded, first, last)
+        smoothed = None
+        if smoothing.on:
+            series, smoothed, _ = self._smoothed.points(curve, smoothing, first, last, cursor)
+        else:
+            series = curve.points(first, last)
+        superseded = curve.superseded_from(cursor) if several else series.superseded_from
+        return of_points(series, smoothed, place, superseded, first, last)
+
+    def _logged(self, task_id: str) -> list[str]:
+        return [metric.name for metric in self._source.metrics(task_id) if metric.kind == "number"]
+
+    def _known(self, task_id: str, name: str) -> Curve:
+        logged = self._logged(task_id)
+        known = logged + derived_names(logged)
+        if name not in known:
+            raise SeriesNotFound(
+                f"The task has no series {name!r}.",
+                why="No record has a number under that name.",
+                action=f"Its series are: {', '.join(known) or 'none yet'}.",
+            )
+        return Curve(self._source, task_id, name, logged)
 
 
 def _clamped(first: int | None, last: int | None, cursor: int) -> tuple[int, int]:

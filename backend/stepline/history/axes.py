@@ -1,14 +1,17 @@
-"""Where a point stands on the x axis: its sequence, step, epoch, time, time since its run's start, or tokens seen."""
+"""Where a point stands on the x axis: its sequence, step, epoch, time, time since its run's start, or tokens seen.
+
+The default axes cost nothing more than the points. Epochs, tokens and the times of a smoothed line are looked up block
+by block, in the memory of one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 
 from stepline.errors import SeriesNotFound, UsageError
-from stepline.history.series import Runs, Series
 from stepline.history.source import Source
 from stepline.kernels import Floats, Ints
 from stepline.wire import Axis
@@ -17,8 +20,25 @@ AXES: tuple[str, ...] = get_args(Axis)
 TOKEN_METRICS = ("num_input_tokens_seen", "total_tokens", "num_tokens", "tokens")
 """Names under which trainers log how many tokens a run has seen; the first that a task has is its tokens axis."""
 
-Place = Callable[[Series, "Ints | slice"], Floats]
-"""x of the chosen points of a series."""
+
+class Points(NamedTuple):
+    """Points to be placed, line after line. Arrays of one length."""
+
+    sequence: Ints
+    run: Ints
+    """Number of the run."""
+    step: Floats
+    time: Floats | None
+    """None where it is not known and is to be looked up."""
+    value: Floats
+
+    def chosen(self, which: Ints) -> Points:
+        time = None if self.time is None else self.time[which]
+        return Points(self.sequence[which], self.run[which], self.step[which], time, self.value[which])
+
+
+Place = Callable[[Points], Floats]
+"""x of each point."""
 
 
 def check_axis(axis: str) -> None:
@@ -35,31 +55,28 @@ def places(source: Source, task_id: str, axis: str) -> Place:
     that logs none.
     """
     check_axis(axis)
-    if axis == "relative":
-        return _relative({run.number: run.started for run in source.runs(task_id)})
     if axis == "tokens":
         return _tokens(source, task_id)
+    if axis == "relative":
+        started = {run.number: run.started for run in source.runs(task_id)}
+        return lambda points: _time(source, task_id, points) - np.array([started[run] for run in points.run.tolist()])
+    by_axis: dict[str, Place] = {
+        "sequence": lambda points: points.sequence.astype(np.float64),
+        "step": lambda points: points.step,
+        "epoch": lambda points: _looked_up(source, task_id, points, "epoch"),
+        "time": lambda points: _time(source, task_id, points),
+    }
+    return by_axis[axis]
 
-    def column(series: Series, which: Ints | slice) -> Floats:
-        return np.asarray(getattr(series, axis)[which], np.float64)
 
-    return column
+def _time(source: Source, task_id: str, points: Points) -> Floats:
+    return _looked_up(source, task_id, points, "time") if points.time is None else points.time
 
 
-def _relative(started: dict[int, float | None]) -> Place:
-    def since_start(series: Series, which: Ints | slice) -> Floats:
-        time = series.time[which]
-        run = series.run[which]
-        result = np.full(len(time), np.nan)
-        for number in np.unique(run).tolist():
-            of_run = run == number
-            begin = started.get(number)
-            if begin is None:
-                begin = float(np.min(series.time[series.run == number]))
-            result[of_run] = time[of_run] - begin
-        return result
-
-    return since_start
+def _looked_up(source: Source, task_id: str, points: Points, column: str) -> Floats:
+    sequence, back = np.unique(points.sequence, return_inverse=True)
+    found: Floats = source.places(task_id, sequence, column)[back]
+    return found
 
 
 def _tokens(source: Source, task_id: str) -> Place:
@@ -71,21 +88,24 @@ def _tokens(source: Source, task_id: str) -> Place:
             why=f"It logs none of {', '.join(TOKEN_METRICS)}.",
             action="Choose another axis, or let the trainer log it (include_num_input_tokens_seen=True).",
         )
-    counts = Series.read(source, task_id, name, 0, source.next_sequence(task_id))
 
-    def seen(series: Series, which: Ints | slice) -> Floats:
-        return _newest_before(counts, series.sequence[which], series.run[which])
+    def seen(points: Points) -> Floats:
+        """What the point's own run had logged last at that sequence; NaN before its first."""
+        result = np.full(len(points.sequence), np.nan)
+        if len(result) == 0:
+            return result
+        known: dict[int, float] = {}
+        for part in source.columns_in_parts(task_id, name, 0, int(points.sequence.max()) + 1, places=()):
+            if len(part.sequence) == 0:
+                continue
+            here = points.sequence >= part.sequence[0]
+            for run in np.unique(part.run).tolist():
+                of_run = part.run == run
+                sequence, value = part.sequence[of_run], part.value[of_run]
+                chosen = np.flatnonzero(here & (points.run == run))
+                at = np.searchsorted(sequence, points.sequence[chosen], side="right") - 1
+                result[chosen] = np.where(at >= 0, value[at], known.get(run, np.nan))
+                known[run] = float(value[-1])
+        return result
 
     return seen
-
-
-def _newest_before(counts: Series, sequence: Ints, run: Runs) -> Floats:
-    """The value that the point's own run had logged last at that sequence; NaN before its first."""
-    result = np.full(len(sequence), np.nan)
-    values = counts.grouped.arranged(counts.value)
-    sequences = counts.grouped.arranged(counts.sequence)
-    for line in counts.grouped.lines:
-        of_run = run == line.run
-        at = np.searchsorted(sequences[line.first : line.last], sequence[of_run], side="right") - 1
-        result[of_run] = np.where(at >= 0, values[line.first : line.last][at], np.nan)
-    return result

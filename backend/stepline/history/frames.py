@@ -70,6 +70,7 @@ def encode(
 
 def _describe(window: Window, axis: str, payload: _Payload) -> dict[str, Any]:
     raw, smooth, marks = window.raw, window.smooth, window.marks
+    assert raw.time is not None
     columns = {
         "sequence": payload.place(raw.sequence),
         "x": payload.place(raw.sequence if axis == "sequence" else raw.x),

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepline.history import frames
+from stepline.history.axes import Points
 from stepline.history.series import Series
 from stepline.history.smoothing import Smoothing
-from stepline.history.windows import POINTS
-from stepline.history.windows import window as window_of
-from stepline.kernels import Floats, Ints
+from stepline.history.windows import POINTS, of_series
+from stepline.kernels import Floats
 
 
 class Sampled(Protocol):
@@ -55,7 +55,7 @@ def sampled_frame(
     held = [one for one in series if len(one)]
     begin = min((int(one.sequence[0]) for one in held), default=0)
     end = max((one.cursor for one in held), default=0)
-    windows = [window_of(one, None, _by_time, begin, end, points=points) for one in series]
+    windows = [of_series(one, _by_time, begin, end, points=points) for one in series]
     return frames.encode(task_id, "time", begin, end, end, Smoothing(), windows)
 
 
@@ -73,5 +73,6 @@ def _series(name: str, samples: Sampled | None) -> Series:
     )
 
 
-def _by_time(series: Series, which: Ints | slice) -> Floats:
-    return series.time[which]
+def _by_time(points: Points) -> Floats:
+    assert points.time is not None
+    return points.time

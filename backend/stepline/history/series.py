@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stepline.history.source import Source, SourceColumns
+from stepline.history.source import SourceColumns
 from stepline.kernels import Floats, Ints
 
 Runs = NDArray[np.int32]
@@ -79,11 +79,6 @@ class Series:
             ),
         )
 
-    @classmethod
-    def read(cls, source: Source, task_id: str, name: str, first: int, cursor: int) -> Series:
-        """The points with a sequence in [first, cursor)."""
-        return cls.of(name, cursor, source.columns(task_id, name, first, cursor))
-
     def __len__(self) -> int:
         return len(self.sequence)
 
@@ -150,14 +145,13 @@ class Series:
             return {line.run: None for line in lines}
         steps = self.grouped.arranged(self.step)
         starts = [line.first for line in lines]
-        lowest = np.fmin.reduceat(steps, starts)
-        highest = np.fmax.reduceat(steps, starts)
-        later = np.full(len(lines), np.nan)
-        later[:-1] = np.fmin.accumulate(lowest[::-1])[::-1][1:]
-        superseded = later <= highest
-        begins = np.fmax(later, lowest).tolist()
-        return {line.run: begins[i] if superseded[i] else None for i, line in enumerate(lines)}
+        lowest, highest = np.fmin.reduceat(steps, starts), np.fmax.reduceat(steps, starts)
+        return superseded_from([line.run for line in lines], lowest, highest)
 
-    @property
-    def bytes(self) -> int:
-        return sum(getattr(self, column).nbytes for column in ("sequence", "run", "step", "epoch", "time", "value"))
+
+def superseded_from(runs: list[int], lowest: Floats, highest: Floats) -> dict[int, float | None]:
+    """By run: the lowest step that a later run went over again, None where none did. lowest, highest: steps of each."""
+    later = np.full(len(runs), np.nan)
+    later[:-1] = np.fmin.accumulate(lowest[::-1])[::-1][1:]
+    begins = np.fmax(later, lowest).tolist()
+    return {run: begins[place] if later[place] <= highest[place] else None for place, run in enumerate(runs)}

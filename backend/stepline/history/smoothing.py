@@ -44,6 +44,11 @@ class Smoother:
         """One that goes on from here on its own."""
         return Smoother(self.smoothing, dict(self._standing))
 
+    @property
+    def bytes(self) -> int:
+        averages = (standing.average for standing in self._standing.values())
+        return sum(average.recent.nbytes for average in averages if average is not None)
+
     def take(self, run: Runs, value: Floats) -> Floats:
         """The smoothed values of the points that come next, in sequence order."""
         arrangement = grouped(run)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
+
+from stepline.store.levels import Levels
 
 
 class SourceColumns(Protocol):
@@ -31,7 +33,7 @@ class SourceRun(Protocol):
     @property
     def number(self) -> int: ...
     @property
-    def started(self) -> float | None: ...
+    def started(self) -> float: ...
 
 
 class SourceMetric(Protocol):
@@ -49,4 +51,24 @@ class Source(Protocol):
     def generation(self, task_id: str) -> int: ...
     def runs(self, task_id: str) -> Sequence[SourceRun]: ...
     def metrics(self, task_id: str) -> Sequence[SourceMetric]: ...
-    def columns(self, task_id: str, metric: str, first: int = 0, last: int | None = None) -> SourceColumns: ...
+
+    def columns(
+        self, task_id: str, metric: str, first: int = 0, last: int | None = None, *, places: Collection[str] = ...
+    ) -> SourceColumns:
+        """Points with a sequence in [first, last). places: which of step, epoch and time are wanted; the others hold
+        anything."""
+        ...
+
+    def columns_in_parts(
+        self, task_id: str, metric: str, first: int, last: int, *, places: Collection[str]
+    ) -> Iterator[SourceColumns]:
+        """The same, one part after another, none of them long."""
+        ...
+
+    def levels(self, task_id: str, metric: str, shift: int, first: int = 0, last: int | None = None) -> Levels:
+        """The same points in buckets of 2^shift sequences; at a cost of the count of buckets."""
+        ...
+
+    def places(self, task_id: str, sequence: NDArray[Any], column: str) -> NDArray[Any]:
+        """step, epoch or time of the records with these sequences, ascending."""
+        ...

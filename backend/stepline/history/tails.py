@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from stepline.history.derived import DERIVED
+from stepline.history.curve import Curve
+from stepline.history.lines import SmoothedLines
 from stepline.history.series import Series
 from stepline.history.smoothing import Smoother, Smoothing
-from stepline.history.source import Source
-from stepline.history.whole import WholeSeries, is_logged
 from stepline.kernels import Floats
 
 POINTS_KEPT = 4_096
@@ -36,29 +35,28 @@ class _Tail:
     """Points from `since` on; its cursor is the sequence up to which the smoother has seen everything."""
     smoothed: Floats = field(default_factory=lambda: np.empty(0))
     since: int = 0
+    metric: str = ""
 
 
 class Tails:
     """Thread-safe; one thread at a time brings a tail up to date."""
 
-    def __init__(self, source: Source, whole: WholeSeries) -> None:
-        self._source = source
-        self._whole = whole
+    def __init__(self, lines: SmoothedLines) -> None:
+        self._lines = lines
         self._lock = threading.Lock()
         self._tails: OrderedDict[Key, _Tail] = OrderedDict()
 
-    def after(
-        self, task_id: str, name: str, smoothing: Smoothing, since: int, cursor: int
-    ) -> tuple[Series, Floats | None]:
+    def after(self, curve: Curve, smoothing: Smoothing, since: int, cursor: int) -> tuple[Series, Floats | None]:
         """The points with a sequence in [since, cursor) and their smoothed values, None where smoothing is off."""
         if not smoothing.on:
-            return _read(self._source, task_id, name, since, cursor), None
-        tail = self._tail(task_id, name, smoothing)
+            return curve.points(since, cursor), None
+        tail = self._tail(curve.task_id, curve.name, smoothing)
         with tail.lock:
-            if tail.recent is None or tail.recent.cursor > self._source.next_sequence(task_id) or since < tail.since:
-                self._begin(tail, task_id, name, smoothing, min(since, cursor), cursor)
+            stale = tail.recent is None or tail.recent.cursor > curve.source.next_sequence(curve.task_id)
+            if stale or since < tail.since or tail.metric != curve.metric:
+                self._begin(tail, curve, smoothing, min(since, cursor), cursor)
             else:
-                self._go_on(tail, task_id, name, cursor)
+                self._go_on(tail, curve, cursor)
             assert tail.recent is not None
             which = tail.recent.part(since, cursor)
             answer = tail.recent.cut(which), tail.smoothed[which]
@@ -80,20 +78,19 @@ class Tails:
                 self._tails.popitem(last=False)
             return tail
 
-    def _begin(self, tail: _Tail, task_id: str, name: str, smoothing: Smoothing, since: int, cursor: int) -> None:
-        series, smoothed, tail.smoother = self._whole.smoothed(task_id, name, smoothing, cursor)
-        begin = min(series.part(since, since).start, max(0, len(series) - POINTS_KEPT))
-        which = slice(begin, len(series))
-        # Copies: views would hold the whole series that they were cut from.
-        tail.recent, tail.smoothed = series.cut(which).copy(), smoothed[which].copy()
-        tail.since = 0 if begin == 0 else min(since, int(series.sequence[begin]))
+    def _begin(self, tail: _Tail, curve: Curve, smoothing: Smoothing, since: int, cursor: int) -> None:
+        tail.since = min(since, max(0, cursor - POINTS_KEPT))
+        series, smoothed, tail.smoother = self._lines.points(curve, smoothing, tail.since, cursor, cursor)
+        # Copies: views would hold the whole pieces that they were cut from.
+        tail.recent, tail.smoothed = replace(series.copy(), cursor=cursor), smoothed.copy()
+        tail.metric = curve.metric
 
-    def _go_on(self, tail: _Tail, task_id: str, name: str, cursor: int) -> None:
+    def _go_on(self, tail: _Tail, curve: Curve, cursor: int) -> None:
         assert tail.recent is not None
         assert tail.smoother is not None
         if tail.recent.cursor >= cursor:
             return
-        newer = _read(self._source, task_id, name, tail.recent.cursor, cursor)
+        newer = curve.points(tail.recent.cursor, cursor)
         tail.smoothed = np.concatenate([tail.smoothed, tail.smoother.take(newer.run, newer.value)])
         tail.recent = tail.recent.followed_by(newer)
 
@@ -105,12 +102,3 @@ class Tails:
             tail.since = int(tail.recent.sequence[surplus - 1]) + 1
             tail.recent = tail.recent.cut(slice(surplus, None)).copy()
             tail.smoothed = tail.smoothed[surplus:].copy()
-
-
-def _read(source: Source, task_id: str, name: str, first: int, cursor: int) -> Series:
-    """The points of a logged or derived series with a sequence in [first, cursor)."""
-    derived = DERIVED.get(name)
-    if derived is None or is_logged(source, task_id, name):
-        return Series.read(source, task_id, name, first, cursor)
-    logged = Series.read(source, task_id, derived.source, first, cursor)
-    return logged.with_values(name, derived.of(logged.value))

@@ -6,14 +6,18 @@ At most `points` finite points a series: raw points as soon as they fit, else th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stepline.history.axes import Place
-from stepline.history.series import Line, Series
-from stepline.history.thinning import cells, thin
-from stepline.kernels import Floats, Ints
+from stepline.history.axes import Place, Points
+from stepline.history.curve import levels_of
+from stepline.history.series import Series
+from stepline.history.thinning import Cells, cells, drawn, marked
+from stepline.kernels import Floats
 
 POINTS = 4_000
 
@@ -25,7 +29,8 @@ class Drawn:
     sequence: Floats
     x: Floats
     step: Floats
-    time: Floats
+    time: Floats | None
+    """None for a smoothed line."""
     value: Floats
     """NaN breaks the line."""
 
@@ -73,85 +78,92 @@ class Window:
     """The oldest runs' lines, where there are more lines than a quarter of the points to draw."""
 
 
-def window(
-    series: Series, smoothed: Floats | None, place: Place, first: int, last: int, *, points: int = POINTS
+def of_points(
+    series: Series, smoothed: Floats | None, place: Place, superseded: Mapping[int, float | None], first: int, last: int
 ) -> Window:
-    """The part [first, last) of a series, ready to draw.
+    """All points of a series, which are those with a sequence in [first, last). smoothed: at the same points."""
+    arrangement = series.grouped
+    values = arrangement.arranged(series.value)
+    finite = np.isfinite(values)
+    points = Points(
+        arrangement.arranged(series.sequence),
+        arrangement.arranged(series.run).astype(np.int64),
+        arrangement.arranged(series.step),
+        arrangement.arranged(series.time),
+        values,
+    )
+    lost = np.flatnonzero(~finite)
+    raw = _drawn(points._replace(value=np.where(finite, values, np.nan)), place)
+    smooth = None
+    if smoothed is not None:
+        smooth = Drawn(raw.sequence, raw.x, raw.step, raw.time, arrangement.arranged(smoothed))
+    lines = [
+        DrawnLine(
+            line.run,
+            (line.first, line.last),
+            None if smooth is None else (line.first, line.last),
+            _range(lost, line.first, line.last),
+            superseded[line.run],
+        )
+        for line in arrangement.lines
+    ]
+    marks = _marks(points.chosen(lost), np.ones(len(lost)), place)
+    return Window(series.name, first, last, len(series), 1, raw, smooth, marks, lines, 0)
 
-    smoothed: of all points of the series, or None. place: gives x (`stepline.history.axes.places`).
-    points: finite points drawn at most, 8 or more.
-    """
-    first, last = max(0, first), min(last, series.cursor)
-    last = max(first, last)
-    which = series.part(first, last)
-    part = series.cut(which)
-    arrangement = part.grouped
-    lines = arrangement.lines
-    values = arrangement.arranged(part.value)
-    smooth_values = None if smoothed is None else arrangement.arranged(smoothed[which])
-    if len(part) <= 2 * points and int(np.count_nonzero(np.isfinite(values))) <= points:
-        drawn = drawn_smooth = np.arange(len(part))
-        marked = np.flatnonzero(~np.isfinite(values))
-        counts = np.ones(len(marked))
-        shift = 0
-    else:
-        chosen = cells(arrangement.arranged(part.sequence), lines, points)
-        thinned = thin(values, chosen)
-        drawn = drawn_smooth = thinned.drawn
-        some = thinned.extremes.non_finite_count > 0
-        marked = thinned.extremes.non_finite_at[some]
-        counts = thinned.extremes.non_finite_count[some].astype(np.float64)
-        if smooth_values is not None:
-            drawn_smooth = thin(smooth_values, chosen).drawn
-        shift, lines = chosen.shift, chosen.lines
-    raw = _drawn(part, arrangement.order, place, drawn, values)
-    if smooth_values is None:
-        smooth = None
-    elif drawn_smooth is drawn:
-        smooth = Drawn(raw.sequence, raw.x, raw.step, raw.time, smooth_values)
-    else:
-        smooth = _drawn(part, arrangement.order, place, drawn_smooth, smooth_values)
-    superseded = series.superseded_from
+
+def of_cells(
+    name: str,
+    chosen: Cells,
+    smoothed: Cells | None,
+    place: Place,
+    superseded: Mapping[int, float | None],
+    first: int,
+    last: int,
+) -> Window:
+    """What stands for the cells of [first, last). smoothed: the same cells of the smoothed values."""
+    raw = drawn(chosen)
+    smooth = None if smoothed is None else drawn(smoothed)._replace(time=None)
+    lost, counts = marked(chosen)
+    lines = [
+        DrawnLine(
+            run,
+            _range(raw.run, run, run + 1),
+            None if smooth is None else _range(smooth.run, run, run + 1),
+            _range(lost.run, run, run + 1),
+            superseded[run],
+        )
+        for run in chosen.lines.tolist()
+    ]
     return Window(
-        name=series.name,
-        first=first,
-        last=last,
-        points=len(part),
-        bucket=1 << shift,
-        raw=raw,
-        smooth=smooth,
-        marks=_marks(part, arrangement.order, place, marked, values, counts),
-        lines=[
-            DrawnLine(
-                line.run,
-                _range(drawn, line),
-                None if smooth is None else _range(drawn_smooth, line),
-                _range(marked, line),
-                superseded[line.run],
-            )
-            for line in lines
-        ],
-        lines_left_out=len(arrangement.lines) - len(lines),
+        name,
+        first,
+        last,
+        chosen.points,
+        1 << chosen.shift,
+        _drawn(raw, place),
+        None if smooth is None else _drawn(smooth, place),
+        _marks(lost, counts.astype(np.float64), place),
+        lines,
+        chosen.lines_left_out,
     )
 
 
-def _range(chosen: Ints, line: Line) -> tuple[int, int]:
-    first, last = np.searchsorted(chosen, [line.first, line.last]).tolist()
+def of_series(series: Series, place: Place, first: int, last: int, *, points: int = POINTS) -> Window:
+    """What stands for all points of a series that is in memory."""
+    if len(series) <= 2 * points and int(np.count_nonzero(np.isfinite(series.value))) <= points:
+        return of_points(series, None, place, series.superseded_from, first, last)
+    chosen = cells(lambda shift: levels_of(series, series.value, shift), first, last, points)
+    return of_cells(series.name, chosen, None, place, series.superseded_from, first, last)
+
+
+def _range(ascending: NDArray[np.integer[Any]], low: int, high: int) -> tuple[int, int]:
+    first, last = np.searchsorted(ascending, [low, high]).tolist()
     return first, last
 
 
-def _drawn(part: Series, order: Ints | None, place: Place, chosen: Ints, values: Floats) -> Drawn:
-    at = chosen if order is None else order[chosen]
-    value = values[chosen]
-    return Drawn(
-        part.sequence[at].astype(np.float64),
-        place(part, at),
-        part.step[at],
-        part.time[at],
-        np.where(np.isfinite(value), value, np.nan),
-    )
+def _drawn(points: Points, place: Place) -> Drawn:
+    return Drawn(points.sequence.astype(np.float64), place(points), points.step, points.time, points.value)
 
 
-def _marks(part: Series, order: Ints | None, place: Place, marked: Ints, values: Floats, counts: Floats) -> Marks:
-    at = marked if order is None else order[marked]
-    return Marks(part.sequence[at].astype(np.float64), place(part, at), part.step[at], counts, values[marked])
+def _marks(points: Points, counts: Floats, place: Place) -> Marks:
+    return Marks(points.sequence.astype(np.float64), place(points), points.step, counts, points.value)

@@ -74,12 +74,12 @@ class Gathered:
     refused: list[ImportFailed] = field(default_factory=list)
 
 
-def gathered(path: Path, watch: Watch = lambda _: None) -> Gathered:
-    """`watch` is called with each file before it is read, and may raise to stop. Raises ImportFailed where the path
-    is not there or nothing in it can be taken."""
+def gathered(path: Path, watch: Watch = lambda _: None, *, asked: bool = True) -> Gathered:
+    """`watch` is called with each file before it is read, and may raise to stop. `asked` is False where nobody named
+    this path. Raises ImportFailed where the path is not there or nothing in it can be taken."""
     if not path.exists():
         raise ImportFailed(f"There is no {path}", why="No file or folder has that path", action="Check its spelling")
-    if not path.is_dir():
+    if not path.is_dir() and asked:
         watch(path)
         return _one_file(path)
     found = _Folder(path, watch).gathered()
@@ -142,6 +142,9 @@ class _Folder:
         return self._found
 
     def _files(self) -> Iterator[Path]:
+        if not self._root.is_dir():
+            yield self._root
+            return
         count = 0
         depth = len(self._root.parts)
         seen: set[Path] = set()

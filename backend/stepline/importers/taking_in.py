@@ -29,7 +29,7 @@ from stepline.importers.recognising import compared, counted, head_of, is_prefix
 from stepline.importers.uploaded import error_without, placeless, remark_without, without_folder
 from stepline.recording.journal import Header, Process, Record
 from stepline.recording.task_identity import read_side_car, task_name
-from stepline.store import SourceRow, SourceRun, Store, Together
+from stepline.store import LIVE, SourceRow, SourceRun, Store, Together
 
 State = Literal["imported", "grown", "replaced", "unchanged", "recorded", "failed", "cancelled"]
 """`recorded`: Stepline itself recorded this training, so its history is here already."""
@@ -76,11 +76,14 @@ def import_paths(
     cancelled: Callable[[], bool] | None = None,
     journal: TakeJournal | None = None,
     uploaded: Path | None = None,
+    asked: bool = True,
+    growing: bool = False,
 ) -> list[ImportResult]:
     """Take the files and folders in, each task whole or not at all; a path that fails does not stop the others.
 
     `journal` takes a journal in, where somebody watches them. `uploaded` is the folder in which the paths lie for the
-    moment: their histories are known by their content, and nothing tells of that folder.
+    moment: their histories are known by their content, and nothing tells of that folder. `asked` is False where nobody
+    named the paths: then a file counts as one found in a folder. What is `growing` has no end yet: its last run runs.
     `progress` and `cancelled` are called every megabyte read and every WATCH_RECORDS records written; once `cancelled`
     says True, nothing of the task at hand is kept, and its result is `cancelled`. Raises StoreError.
     """
@@ -90,11 +93,11 @@ def import_paths(
         results_before = len(results)
         try:
             with watched(watch.on_read):
-                found = gathered(path, watch.on_file)
+                found = gathered(path, watch.on_file, asked=asked)
                 take = journal or partial(take_journal, store)
                 results.extend(_journal(store, each, take) for each in sorted(found.journals, key=begun))
                 tasks = (placeless(task, uploaded) if uploaded else task for task in found.tasks)
-                results.extend(_take_in(store, task, watch) for task in tasks)
+                results.extend(_take_in(store, task, watch, growing) for task in tasks)
             results += [ImportResult(path, "failed", error=error) for error in found.refused]
         except ImportFailed as error:
             results.append(ImportResult(path, "failed", error=error))
@@ -156,7 +159,7 @@ def _journal(store: Store, path: Path, take: TakeJournal) -> ImportResult:
     )
 
 
-def _take_in(store: Store, task: ImportedTask, watch: _Watch) -> ImportResult:
+def _take_in(store: Store, task: ImportedTask, watch: _Watch, growing: bool) -> ImportResult:
     result = ImportResult(
         task.paths[0],
         "imported",
@@ -176,6 +179,8 @@ def _take_in(store: Store, task: ImportedTask, watch: _Watch) -> ImportResult:
     total = sum(digest.records for digest in digests)
     if known is not None and (is_older or [(r.records, r.digest) for r in known.runs] == counted(digests)):
         result.state, result.task_id, result.name = "unchanged", known.task_id, _shown(store, known.task_id, task.name)
+        if not growing and not is_older:
+            _end(store, task, known)
         return result
     grown = known is not None and is_prefix(known, task)
     result.state = "imported" if known is None else "grown" if grown else "replaced"
@@ -188,7 +193,9 @@ def _take_in(store: Store, task: ImportedTask, watch: _Watch) -> ImportResult:
             kept[index].run_id if index < len(kept) else _run_id(result.task_id, index, run, store)
             for index, run in enumerate(task.runs)
         ]
-        result.records = _write(together, task, result.task_id, run_ids, [run.records for run in kept], watch, total)
+        result.records = _write(
+            together, task, result.task_id, run_ids, [run.records for run in kept], watch, total, growing
+        )
         if result.state == "imported" and (task.tags or task.notes):
             together.describe(result.task_id, task.tags, task.notes)
         source = SourceRow(
@@ -215,6 +222,7 @@ def _write(
     skipped: list[int],
     watch: _Watch,
     total: int,
+    growing: bool,
 ) -> int:
     """The records beyond the first `skipped` of each run; returns how many were added."""
     written = [0] * len(run_ids)
@@ -254,9 +262,18 @@ def _write(
         batch.append(record)
     flush()
     for index, run in enumerate(task.runs):
-        if index in begun and index not in ended:
+        runs_on = growing and index == len(task.runs) - 1
+        if index in begun and index not in ended and not runs_on:
             together.end_run(run_ids[index], run.status, run.message, last_times[index])
     return added
+
+
+def _end(store: Store, task: ImportedTask, known: SourceRow) -> None:
+    """End the runs that were growing when they were taken in, as their source tells."""
+    for taken, run in zip(known.runs, task.runs, strict=False):
+        row = store.run(taken.run_id)
+        if row is not None and row.status in LIVE:
+            store.end_run(row.id, run.status, run.message, max(row.started, row.updated or 0.0))
 
 
 def _header(task: ImportedTask, task_id: str, run_id: str, run: ImportedRun, key: str) -> Header:

@@ -57,6 +57,7 @@ class Ingest:
     """`take_in_all` for one pass; `start` and `stop` for a thread that keeps the store up to date."""
 
     def __init__(self, home: Home, store: Store) -> None:
+        self._began = time.monotonic()
         self.on_change: Callable[[set[str]], None] | None = None
         """Called after a commit with the ids of the tasks that changed, in the thread that committed."""
         self.polls = 0
@@ -323,12 +324,17 @@ class Ingest:
 
     def _end_if_dead(self, run: RunRow) -> None:
         files = [each for each in self._watched.values() if each.header.run_id == run.id]
+        if run.status == "pending" and not files and not (self._home.journals / f"{run.id}.jsonl").exists():
+            self._forget(run)
+            return
         grew = max((each.grew for each in files if each.grew is not None), default=None)
         heard = max(run.started, run.updated or 0, run.heartbeat_time or 0)
         silent_secs = time.time() - heard
         if grew is not None:
-            # Its clock may be another than ours; that its journal grew before our eyes counts as well.
-            silent_secs = min(silent_secs, time.monotonic() - grew)
+            # Its clock may be another than ours, or be set back; what grew before our eyes needs no clock of day.
+            silent_secs = time.monotonic() - grew
+        elif silent_secs < 0:
+            silent_secs = time.monotonic() - self._began
         found = death(run, self._here, silent_secs)
         if found is None:
             return
@@ -342,6 +348,15 @@ class Ingest:
         for journal in files:
             # `stepline run` may name the end of its child a moment later: looked at for a while like any ended run's.
             journal.grew = time.monotonic()
+        if self.on_change is not None:
+            self.on_change({run.task_id})
+
+    def _forget(self, run: RunRow) -> None:
+        """Its trainer never trained, and took the journal back."""
+        if not self._store.forget_run(run.id):
+            return
+        if self._positions is not None:
+            self._positions.pop(run.id, None)
         if self.on_change is not None:
             self.on_change({run.task_id})
 

@@ -36,6 +36,9 @@ class Death:
 
 def death(run: RunRow, here: Process, silent_secs: float) -> Death | None:
     """How `run` ended, or None while it lives. `here`: this process; `silent_secs`: since the run was last heard of."""
+    if "imported.format" in run.settings:
+        # What another tool writes does not beat: whoever follows its file ends the run.
+        return None
     message = _ended(run, here, silent_secs)
     if message is None:
         return None

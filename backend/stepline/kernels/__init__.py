@@ -1,4 +1,4 @@
-"""Kernels: arrays in, arrays out. Extremes of cells, exponential and moving averages, levels.
+"""Kernels: arrays in, arrays out. Extremes of cells, exponential and moving averages, numbers out of byte planes.
 
 Every kernel is here twice: compiled by numba (`stepline.kernels.compiled`), and in NumPy alone
 (`stepline.kernels.plain`), which answers until `prepare` has the compiled ones ready in a thread of its own. numba's
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from stepline.kernels import lines, plain
-from stepline.kernels.types import AverageState, EmaState, Extremes, Floats, Ints
+from stepline.kernels.types import AverageState, Bytes, EmaState, Extremes, Floats, Ints, Words
 
 __all__ = [
     "AverageState",
@@ -31,6 +31,7 @@ __all__ = [
     "ema",
     "extremes",
     "failure",
+    "interleave",
     "moving_average",
     "prepare",
     "ready",
@@ -121,3 +122,12 @@ def moving_average(values: Floats, span: int, state: AverageState | None = None)
     """
     values = np.ascontiguousarray(values, np.float64)
     return (_compiled or plain).moving_average(values, span, state)  # type: ignore[no-any-return]
+
+
+def interleave(planes: Bytes, varying: int, out: Words) -> None:
+    """Numbers of 8 bytes out of planes: their first bytes, their second ones and so on.
+
+    planes: one after another, each as long as `out`, those alone that `varying` has a bit for (bit 0: the lowest
+    byte). out: holds the other bytes already and 0 in these places.
+    """
+    (_compiled or plain).interleave(planes, varying, out)

@@ -6,7 +6,7 @@ import numpy as np
 
 from stepline.kernels import jitted, plain
 from stepline.kernels.halves import LONG_SCAN, LONG_SMOOTHING, both, worth_splitting
-from stepline.kernels.types import AverageState, EmaState, Extremes, Floats, Ints
+from stepline.kernels.types import AverageState, Bytes, EmaState, Extremes, Floats, Ints, Words
 
 
 def extremes(values: Floats, starts: Ints) -> Extremes:
@@ -115,3 +115,8 @@ def _recent(values: Floats, before: AverageState, first_needed: int, seen: int) 
     late = late[np.isfinite(late)] - before.origin
     missing = seen - first_needed - len(late)
     return np.concatenate([before.recent[len(before.recent) - missing :], late])
+
+
+def interleave(planes: Bytes, varying: int, out: Words) -> None:
+    """See `stepline.kernels.interleave`."""
+    jitted.interleave(planes, varying, out)

@@ -264,3 +264,24 @@ def average(recent, values, known, begin, end, origin, span, seen, held, out):
         elif i >= begin:
             out[i] = np.nan
     return seen, strange != 0.0
+
+
+@njit(
+    types.void(types.Array(types.uint8, 1, "C", readonly=True), _i8, types.Array(types.uint64, 1, "C")),
+    nogil=True,
+    cache=True,
+)
+def interleave(planes, varying, out):
+    """Put the bytes of each plane into the numbers, which hold those that are alike. varying: a bit for each plane."""
+    count = np.uint64(len(out))
+    # A stretch stays in the nearest cache while one plane after the other goes over it.
+    stretch = np.uint64(2048)
+    for begin in range(np.uint64(0), count, stretch):
+        end = min(begin + stretch, count)
+        offset = np.uint64(0)
+        for place in range(8):
+            if varying >> place & 1:
+                shift = np.uint64(8 * place)
+                for i in range(begin, end):
+                    out[i] |= np.uint64(planes[offset + i]) << shift
+                offset += count

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from stepline.kernels.types import AverageState, EmaState, Extremes, Floats, Ints
+from stepline.kernels.types import AverageState, Bytes, EmaState, Extremes, Floats, Ints, Words
 
 LARGEST_ORIGIN = 1e290
 """A run that begins beyond this is averaged without an origin: the difference of two such values could overflow."""
@@ -145,3 +145,13 @@ def _trailing_means(offset: Floats, span: int, began: int) -> Floats:
         divisor[:span] = np.arange(1, span + 1)
     means: Floats = sums.reshape(-1)[: len(offset)] / divisor[: len(offset)]
     return means
+
+
+def interleave(planes: Bytes, varying: int, out: Words) -> None:
+    """See `stepline.kernels.interleave`."""
+    split = out.view(np.uint8).reshape(-1, 8)
+    used = 0
+    for place in range(8):
+        if varying >> place & 1:
+            split[:, place] = planes[used : used + len(out)]
+            used += len(out)

@@ -141,10 +141,14 @@ def _tell_journals(home: Home, launch_id: str, ending: Ending, errors: str) -> N
                 header = json.loads(file.readline())
                 if header.get("launch") != launch_id:
                     continue
-                ended = b'"train_end"' in file.read()
+                lines = file.read()
+            if b'"train_end"' in lines:
+                continue
+            if ending.status == "completed" and b'"train_start"' not in lines:
+                # A trainer that was built and never trained, in a process that left without Python's goodbye.
+                journal.unlink()
+                continue
         except (OSError, ValueError, AttributeError):
-            continue
-        if ended:
             continue
         details = {
             "status": ending.status,

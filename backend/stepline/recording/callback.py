@@ -5,8 +5,11 @@ prediction_step for each batch evaluated, log (evaluation) and evaluate with the
 and never changed; the step is the state's, for they have none; a loss is the mean since the log before. There is no
 event for an exception: `train_call` and `endings` see those.
 
+A run is pending from the trainer's being built on, and is taken back where it never trains: see `run_journal`.
+
 A hook that raises would end the training, so none does: see `run_journal` for what becomes of a failure. Only
-rank zero writes. This is the only module beside the demo that imports transformers.
+rank zero writes; the others listen for its requests, see `ranks`. This is the only module beside the demo that
+imports transformers.
 """
 
 from __future__ import annotations
@@ -22,11 +25,12 @@ from transformers.trainer_callback import TrainerCallback
 
 from stepline.home import Home
 from stepline.recording.endings import Ending, ending_of
+from stepline.recording.ranks import SharedRequests, shared_requests
 from stepline.recording.run_journal import failure_text, say, strict
 from stepline.recording.serving import serve
-from stepline.recording.task_identity import task_of_folder, task_of_key
+from stepline.recording.task_identity import TaskIdentity, task_of_folder, task_of_key
 from stepline.recording.train_call import Follower, follow_train
-from stepline.recording.training_run import TrainingRun
+from stepline.recording.training_run import TrainingRun, obey
 
 
 def _safe(hook: Callable[..., None]) -> Callable[..., None]:
@@ -63,7 +67,9 @@ class SteplineCallback(TrainerCallback, Follower):
         self.name = name
         self.home = home
         self.serve = serve
+        self._pending: TrainingRun | None = None
         self._run: TrainingRun | None = None
+        self._ranks: SharedRequests | None = None
         self._find_trainer: Callable[[], Any] = _no_trainer
         self._told = False
         # Without accelerate there is no Trainer to follow, and nothing that could train either.
@@ -74,7 +80,7 @@ class SteplineCallback(TrainerCallback, Follower):
 
     def __getstate__(self) -> dict[str, Any]:
         # A trainer may be pickled, as Ray's hyperparameter search does; a run stays in its process.
-        return {**self.__dict__, "_run": None, "_find_trainer": _no_trainer}
+        return {**self.__dict__, "_pending": None, "_run": None, "_ranks": None, "_find_trainer": _no_trainer}
 
     def train_called(self, trainer: Any) -> None:
         self._find_trainer = weakref.ref(trainer)
@@ -84,7 +90,14 @@ class SteplineCallback(TrainerCallback, Follower):
         self._end(ending_of(error))
 
     @_safe
+    def on_init_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        if state.is_world_process_zero and self._run is None:
+            self._withdraw()
+            self._wait_for_training(args, state, model)
+
+    @_safe
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        self._ranks = shared_requests(args)
         if not state.is_world_process_zero:
             return
         if self._run is not None:
@@ -93,17 +106,23 @@ class SteplineCallback(TrainerCallback, Follower):
             if getattr(args, "auto_find_batch_size", False):
                 words = "Out of memory: the trainer starts over with a smaller batch (auto_find_batch_size)"
             self._end(Ending("failed", words))
-        home = self.home if isinstance(self.home, Home) else Home.open(self.home)
-        task = task_of_folder(args.output_dir, self.name) if self.task is None else task_of_key(self.task, self.name)
-        self._run = TrainingRun(home, task, args, state, model, self._find_trainer)
-        if self.serve and (address := serve(home)) is not None:
+        if self._pending is not None and self._pending.task != self._task_of(args):
+            # Its output folder was changed after it was built.
+            self._withdraw()
+        if self._pending is None:
+            self._wait_for_training(args, state, model)
+        self._run, self._pending = self._pending, None
+        assert self._run is not None
+        self._run.begin(args, state, model, self._find_trainer, self._ranks)
+        if self.serve and (address := serve(self._home())) is not None:
             print(f"Stepline is at {address}", flush=True)
 
     @_safe
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         run, self._run = self._run, None
+        self._ranks = None
         if run is not None:
-            run.train_ended(args, state)
+            run.train_ended(args, state, control)
 
     # These two run at every step. Guarded here and not by _safe, whose extra call costs 0.4 µs each.
 
@@ -115,6 +134,8 @@ class SteplineCallback(TrainerCallback, Follower):
                 self._tell(error)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self._ranks is not None and control.should_log:
+            self._share_requests(state, control)
         if self._run is not None:
             try:
                 self._run.step_ended(state, control)
@@ -123,6 +144,8 @@ class SteplineCallback(TrainerCallback, Follower):
 
     @_safe
     def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self._ranks is not None and control.should_log:
+            self._share_requests(state, control)
         if self._run is not None and (control.should_evaluate or control.should_save):
             self._run.interruption_due(control)
 
@@ -130,6 +153,8 @@ class SteplineCallback(TrainerCallback, Follower):
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **kwargs: Any) -> None:
         if self._run is not None:
             self._run.logged(args, state, logs)
+        if self._ranks is not None and "loss" in logs and self._ranks.logged() and self._run is not None:
+            self._run.tell_controls(args, self._ranks.why_not)
 
     @_safe
     def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -151,8 +176,42 @@ class SteplineCallback(TrainerCallback, Follower):
         if self._run is not None:
             self._run.saved(args, state, control)
 
+    def _wait_for_training(self, args: Any, state: Any, model: Any) -> None:
+        run = TrainingRun(self._home(), self._task_of(args), args, state, model, self._find_trainer)
+        self._pending = run
+        # A trainer that is thrown away without having trained takes its run with it.
+        weakref.finalize(self, run.withdraw).atexit = False
+
+    def _withdraw(self) -> None:
+        run, self._pending = self._pending, None
+        if run is not None:
+            run.withdraw()
+
+    def _home(self) -> Home:
+        return self.home if isinstance(self.home, Home) else Home.open(self.home)
+
+    def _task_of(self, args: Any) -> TaskIdentity:
+        return task_of_folder(args.output_dir, self.name) if self.task is None else task_of_key(self.task, self.name)
+
+    @_safe
+    def _share_requests(self, state: Any, control: Any) -> None:
+        """At a step that logs, on every rank: what rank zero was asked is done by all."""
+        assert self._ranks is not None
+        run, commands = self._run, []
+        try:
+            commands = run.new_requests() if run is not None else []
+        finally:
+            # Whatever happened on this rank, the others wait for it here.
+            asked = [command.name for command in commands if run is not None and run.takes(command)]
+            for name in self._ranks.exchange(asked):
+                obey(name, control)
+        for command in commands:
+            assert run is not None
+            run.answer(command, state)
+
     def _end(self, ending: Ending) -> None:
-        run, self._run = self._run, None
+        run, self._run = self._run or self._pending, None
+        self._pending = self._ranks = None
         if run is not None:
             run.end(ending)
 

@@ -1,8 +1,10 @@
 """How a run ends when nobody says so: by an exception that nobody catches, or with its process.
 
 Hooks are chained onto sys.excepthook, threading.excepthook and atexit when the first run begins; they call what stood
-there before. No signal handler is set: where Ctrl-C or SIGTERM raise, they come by here as exceptions, and where they
-kill, the reader of the journal sees that the process is gone.
+there before. IPython shows a cell's exception itself and calls none of them: what it tells after each cell is heard
+too. It ends the runs that this cell began; one of an earlier cell goes on, whatever else a notebook's user mistypes.
+No signal handler is set: where Ctrl-C or SIGTERM raise, they come by here as exceptions, and where they kill, the
+reader of the journal sees that the process is gone.
 """
 
 from __future__ import annotations
@@ -39,8 +41,11 @@ class Open(Protocol):
 
     process: int
     thread: int
+    pending: bool
 
     def end(self, ending: Ending) -> None: ...
+
+    def withdraw(self) -> None: ...
 
 
 def ending_of(error: BaseException) -> Ending:
@@ -69,14 +74,23 @@ def watch(run: Open) -> None:
         _chain_hooks()
 
 
+def begun(run: Open) -> None:
+    """`run` is no longer pending: the notebook's cell that runs now is the one that trains."""
+    _listen_to_cells()
+    _of_cell.append(run)
+
+
 def forget(run: Open) -> None:
-    with suppress(ValueError):
-        _open.remove(run)
+    for runs in (_open, _of_cell):
+        with suppress(ValueError):
+            runs.remove(run)
 
 
 # Without a lock, on purpose: a child forked while another thread holds one could never begin a run of its own.
 _open: list[Open] = []
+_of_cell: list[Open] = []
 _hooked = False
+_shell: Any = None
 
 
 def _chain_hooks() -> None:
@@ -89,16 +103,35 @@ def _chain_hooks() -> None:
 
     def thread_hook(args: Any) -> None:
         if args.exc_value is not None:
-            _end([run for run in _ours() if run.thread == threading.get_ident()], args.exc_value)
+            here = threading.get_ident()
+            _end([run for run in _ours() if run.thread == here and not run.pending], args.exc_value)
         thread_before(args)
 
     def exit_hook() -> None:
         for run in _ours():
+            run.withdraw()
             run.end(Ending("stopped", "The process ended before the run did"))
 
     sys.excepthook = main_hook
     threading.excepthook = thread_hook
     atexit.register(exit_hook)
+
+
+def _listen_to_cells() -> None:
+    global _shell
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is not None and shell is not _shell:
+        _shell = shell
+        shell.events.register("post_run_cell", _cell_ended)
+
+
+def _cell_ended(result: Any) -> None:
+    error = result.error_before_exec or result.error_in_exec
+    if error is not None:
+        here = threading.get_ident()
+        _end([run for run in _ours() if run in _of_cell and run.thread == here], error)
+    _of_cell.clear()
 
 
 def _ours() -> list[Open]:

@@ -98,9 +98,20 @@ def _wrap_trainer(module: ModuleType, options: dict[str, Any]) -> None:
     @functools.wraps(build)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         build(self, *args, **kwargs)
-        from stepline.recording.callback import SteplineCallback
-
-        if not any(isinstance(each, SteplineCallback) for each in self.callback_handler.callbacks):
-            self.add_callback(SteplineCallback(**options))
+        try:
+            _add_callback(self, options)
+        except Exception as error:
+            print(f"Stepline does not watch this training: {error!r}. It runs as without it.", file=sys.stderr)
 
     trainer.__init__ = __init__
+
+
+def _add_callback(trainer: Any, options: dict[str, Any]) -> None:
+    from stepline.recording.callback import SteplineCallback
+
+    if any(isinstance(each, SteplineCallback) for each in trainer.callback_handler.callbacks):
+        return
+    callback = SteplineCallback(**options)
+    trainer.add_callback(callback)
+    # The event has passed when a trainer is built.
+    callback.on_init_end(trainer.args, trainer.state, trainer.control, model=trainer.model)

@@ -21,9 +21,9 @@ FORMAT = (1, 0)
 """Major and minor version. A reader refuses a later major and reads every minor."""
 
 Kind = Literal["train_start", "step", "evaluation", "checkpoint", "train_end", "message"]
-Phase = Literal["train", "evaluate", "save", "fast_forward"]
+Phase = Literal["pending", "train", "evaluate", "save", "fast_forward"]
 KINDS = frozenset(("train_start", "step", "evaluation", "checkpoint", "train_end", "message"))
-PHASES = frozenset(("train", "evaluate", "save", "fast_forward"))
+PHASES = frozenset(("pending", "train", "evaluate", "save", "fast_forward"))
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _LARGEST_STEP = 2**63 - 1

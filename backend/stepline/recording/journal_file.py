@@ -83,7 +83,8 @@ class JournalFile:
         return True
 
     def close(self) -> None:
-        """Close the file. What still waits is counted in `lost_lines`."""
+        """Close the file. What still waits is tried once more, and else counted in `lost_lines`."""
+        self._next_open = 0.0
         with suppress(OSError):
             self.flush()
         with suppress(OSError):
@@ -94,6 +95,13 @@ class JournalFile:
             with suppress(OSError):
                 os.close(self._fd)
             self._fd = None
+
+    def discard(self) -> None:
+        """Close the file and remove it; nothing in it is wanted."""
+        self._waiting.clear()
+        self.close()
+        with suppress(OSError):
+            os.unlink(self.path)
 
     def _keep(self, line: bytes) -> None:
         if len(self._waiting) + len(line) > WAITING_LIMIT_BYTES:

@@ -3,6 +3,8 @@
     with stepline.record("pilot", total_steps=100, settings={"lr": 3e-4}) as run:
         for step in range(1, 101):
             run.log({"loss": loss}, step=step)
+            if run.should_stop:
+                break
 
 Nothing here raises into the loop: see `run_journal`. Standard library only.
 """
@@ -10,12 +12,14 @@ Nothing here raises into the loop: see `run_journal`. Standard library only.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from stepline.home import Home
+from stepline.recording.commands import LOOK_EVERY_SECS, CommandFile
 from stepline.recording.endings import Ending, ending_of
 from stepline.recording.journal import Update
 from stepline.recording.plain import flat_settings
@@ -35,6 +39,9 @@ class Run:
         self._settings = settings
         self._home = home
         self._recorder: Recorder | None = None
+        self._commands: CommandFile | None = None
+        self._next_look = 0.0
+        self._stopped_by: str | None = None
 
     @property
     def id(self) -> str | None:
@@ -64,8 +71,43 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._recorder is not None:
-            self._recorder.end(ending_of(error) if error is not None else Ending("completed"))
+        if self._recorder is None:
+            return
+        ending = Ending("completed") if self._stopped_by is None else Ending("stopped", self._stopped_by)
+        self._recorder.end(ending_of(error) if error is not None else ending)
+        if self._commands is not None and self._recorder.process == os.getpid():
+            self._commands.remove()
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether a person asked this run to stop; leave the loop then, and the run ends as stopped by request.
+
+        Ask at each step, from the first on: the page offers its button once this was asked. It costs under a
+        microsecond; the request is looked for at most every 300 ms.
+        """
+        recorder, now = self._recorder, time.monotonic()
+        if recorder is None or now < self._next_look or recorder.process != os.getpid():
+            return self._stopped_by is not None
+        self._next_look = now + LOOK_EVERY_SECS
+        if self._commands is None:
+            self._commands = CommandFile(recorder.journals, recorder.header.run_id)
+            recorder.record("message", message="Takes requests to stop", details={"controls": ["stop"]})
+        try:
+            commands = self._commands.new()
+        except OSError as error:
+            recorder.tell(error)
+            commands = []
+        for command in commands:
+            details: dict[str, Any] = {"command": command.id, "request": command.name}
+            if command.name == "stop":
+                at = f" at step {recorder.step:,}" if recorder.step is not None else ""
+                words = self._stopped_by = f"Stopped by request{at}"
+                details["applied_step"] = recorder.step
+            else:
+                details["refused"] = "this loop can only be stopped"
+                words = f"Request to {command.name} refused: this loop can only be stopped"
+            recorder.record("message", step=recorder.step, message=words, details=details)
+        return self._stopped_by is not None
 
     def log(self, metrics: Mapping[str, Any], step: int | None = None, epoch: float | None = None) -> None:
         """Record training metrics: a record of kind `step`."""
@@ -82,11 +124,18 @@ class Run:
         if self._recorder is not None:
             self._recorder.record("evaluation", step=step, epoch=epoch, metrics=metrics)
 
-    def checkpoint(self, path: str | os.PathLike[str], step: int | None = None) -> None:
-        """Record that a checkpoint was written at `path`, a file or a folder."""
+    def checkpoint(
+        self,
+        path: str | os.PathLike[str],
+        step: int | None = None,
+        epoch: float | None = None,
+        secs: float | None = None,
+    ) -> None:
+        """Record that a checkpoint was written at `path`, a file or a folder, in `secs` seconds."""
         if self._recorder is not None:
             place = os.path.abspath(str(path))
-            self._recorder.record("checkpoint", step=step, details={"path": place, "bytes": size_bytes(place)})
+            details = {"path": place, "bytes": size_bytes(place), "secs": secs}
+            self._recorder.record("checkpoint", step=step, epoch=epoch, details=details)
 
     def message(self, text: str, step: int | None = None) -> None:
         """Record a line of text for people."""

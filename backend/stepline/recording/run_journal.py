@@ -5,6 +5,9 @@ data-loader worker that inherits the run). The first failure is told once on sta
 STEPLINE_STRICT=1 each is raised where it happened. What cannot be written waits and is tried again
 (`journal_file`); what is lost in the end is counted and told.
 
+A run may be pending at first: its header is there and its heart beats. One that never begins because nobody needs it
+any more is taken back, journal and all; one that an exception or a kill kept from beginning stays, and says so.
+
 Standard library only.
 """
 
@@ -63,15 +66,18 @@ def new_header(task: TaskIdentity, total_steps: int | None, settings: Mapping[An
 class Recorder:
     """Writes one run's journal, from any thread of this process. The header is written at once.
 
-    `step` and `phase` are what the heartbeat tells; whoever drives the training sets them.
+    `pending`: whether the run waits for `begin`. `step` and `phase` are what the heartbeat tells; whoever drives the
+    training sets them.
     """
 
-    def __init__(self, home: Home, header: Header) -> None:
+    def __init__(self, home: Home, header: Header, *, pending: bool = False) -> None:
         self.header = header
+        self.pending = pending
         self.step: int | None = None
-        self.phase: Phase = "train"
+        self.phase: Phase = "pending" if pending else "train"
         self.thread = threading.get_ident()
         self.process = os.getpid()
+        self.journals = home.journals
         self._file = JournalFile(home.journals / f"{header.run_id}.jsonl")
         # Reentrant: a signal handler may log while the main thread is inside a log call.
         self._lock = threading.RLock()
@@ -79,6 +85,8 @@ class Recorder:
         self._told = False
         self._ended = threading.Event()
         endings.watch(self)
+        if not pending:
+            endings.begun(self)
         try:
             self._write(encode_header(header))
         except OSError as error:
@@ -88,6 +96,23 @@ class Recorder:
         except RuntimeError as error:
             # The process may start no more threads: the run is recorded without heartbeats.
             self.tell(error)
+
+    def begin(self) -> None:
+        """A pending run begins, in this thread."""
+        self.pending = False
+        self.phase = "train"
+        self.thread = threading.get_ident()
+        endings.begun(self)
+
+    def withdraw(self) -> None:
+        """Take back a run that is still pending: its journal is removed. Does nothing to one that has begun."""
+        if os.getpid() != self.process:
+            return
+        with self._lock:
+            if self.pending and not self._ended.is_set():
+                self._ended.set()
+                endings.forget(self)
+                self._file.discard()
 
     def record(
         self,

@@ -85,32 +85,41 @@ def has_evaluation_set(args: Any, trainer: Any) -> bool:
     return _word(args.eval_strategy) != "no"
 
 
-def no_controls(args: Any) -> str | None:
-    """Why this training takes no commands; None where it does."""
-    if args.world_size > 1:
-        # The others would wait for the one that stopped, at their next exchange, for ever.
-        return f"{args.world_size} ranks: a request reaches rank zero alone"
-    return None
-
-
 def controls(args: Any, trainer: Any) -> list[CommandName]:
-    """The commands this training takes."""
-    if no_controls(args) is not None:
-        return []
+    """The commands that make sense for this training."""
     return ["stop", "save", "evaluate", "log"] if has_evaluation_set(args, trainer) else ["stop", "save", "log"]
+
+
+def output_folder(args: Any, trainer: Any) -> Path:
+    """Where this training's checkpoints lie: the trials of a hyperparameter search have folders of their own."""
+    if hasattr(trainer, "_get_output_dir"):
+        return Path(trainer._get_output_dir(trial=getattr(trainer, "_trial", None))).absolute()
+    return Path(args.output_dir).absolute()
 
 
 def checkpoint_folder(args: Any, state: Any, trainer: Any) -> Path | None:
     """Where the checkpoint of the present step lies; no event says so. None where there is none."""
     name = f"checkpoint-{state.global_step}"
-    output = Path(args.output_dir).absolute()
-    if hasattr(trainer, "_get_output_dir"):
-        output = Path(trainer._get_output_dir(trial=getattr(trainer, "_trial", None))).absolute()
-    if (output / name).is_dir():
-        return output / name
-    # The trials of a hyperparameter search have folders of their own.
+    folder = output_folder(args, trainer) / name
+    if folder.is_dir():
+        return folder
     found = [path for path in Path(args.output_dir).absolute().glob(f"*/{name}") if path.is_dir()]
     return max(found, key=os.path.getmtime, default=None)
+
+
+def checkpoints_since(begun: float, args: Any, trainer: Any) -> list[Path]:
+    """Checkpoints that were written since `begun` (Unix seconds) and are whole, by step."""
+    folders = [path for path in output_folder(args, trainer).glob("checkpoint-*") if step_of(path) >= 0]
+    # A file system's stamps may lie a few milliseconds behind the clock.
+    since = begun - 0.1
+    whole = [path for path in folders if not (path / "checkpoint-is-incomplete.txt").exists()]
+    return sorted((path for path in whole if path.stat().st_mtime >= since), key=step_of)
+
+
+def step_of(checkpoint: Path) -> int:
+    """The step in a checkpoint folder's name; -1 where there is none."""
+    digits = checkpoint.name.rpartition("-")[2]
+    return int(digits) if digits.isascii() and digits.isdigit() else -1
 
 
 def why_stopped(trainer: Any) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,9 +17,10 @@ from typing import Any
 
 from stepline.home import Home
 from stepline.recording import trainer_facts
-from stepline.recording.commands import LOOK_EVERY_SECS, Command, CommandFile
+from stepline.recording.commands import LOOK_EVERY_SECS, Command, CommandFile, CommandName
 from stepline.recording.endings import Ending
 from stepline.recording.journal import Update
+from stepline.recording.ranks import SHARED, SharedRequests, WhyNot
 from stepline.recording.run_journal import Recorder, new_header, size_bytes
 from stepline.recording.speed import TrainingClock
 from stepline.recording.surroundings import surroundings
@@ -27,20 +29,26 @@ from stepline.recording.task_identity import TaskIdentity, read_side_car, write_
 DONE = {"stop": "Stopped", "save": "Saving", "evaluate": "Evaluating", "log": "Logging"}
 
 
+def obey(name: CommandName, control: Any) -> None:
+    """Have the trainer do what was asked; it acts on these flags right after the event."""
+    setattr(control, "should_training_stop" if name == "stop" else f"should_{name}", True)
+
+
 class TrainingRun:
-    """A run that begins now. `find_trainer` gives the Trainer where it is known, else None."""
+    """The run of a trainer that was built: pending until `begin`. `find_trainer` gives it, or None where not known."""
 
     def __init__(
         self, home: Home, task: TaskIdentity, args: Any, state: Any, model: Any, find_trainer: Callable[[], Any]
     ) -> None:
-        trainer = find_trainer()
-        settings = trainer_facts.settings_of(args, state, model, trainer)
-        self.recorder = Recorder(home, new_header(task, trainer_facts.total_steps(state), settings))
         self.task = task
+        settings = trainer_facts.settings_of(args, state, model, find_trainer())
+        header = new_header(task, args.max_steps if args.max_steps > 0 else None, settings)
+        self.recorder = Recorder(home, header, pending=True)
         self._find_trainer = find_trainer
         self._clock = TrainingClock()
-        self._commands = CommandFile(home.journals, self.recorder.header.run_id)
-        self._controls = trainer_facts.controls(args, trainer)
+        self._commands = CommandFile(home.journals, header.run_id)
+        self._controls: list[CommandName] = []
+        self._alone = True
         self._next_look = 0.0
         self._stopped_by: str | None = None
         self._evaluating = False
@@ -48,18 +56,35 @@ class TrainingRun:
         self._evaluation_at: tuple[int, float | None] = (0, None)
         self._closing: dict[str, Any] = {}
         self._interrupted_at = 0.0
-        self._first_step = self._logged_step = self._saved_step = state.global_step
-        self._logged_tokens = state.num_input_tokens_seen
+        self._begun_at = header.time
+        self._checkpoints: set[Path] = set()
+        self._logged_step = self._logged_tokens = 0
         self._follow_up = threading.Thread(target=self._tell_surroundings, name="stepline-surroundings", daemon=True)
-        self._begin(args, state)
 
-    def _begin(self, args: Any, state: Any) -> None:
-        details: dict[str, Any] = {"controls": self._controls}
-        if (why := trainer_facts.no_controls(args)) is not None:
-            details["no_controls"] = why
+    def withdraw(self) -> None:
+        """The trainer will not train: as if it had not been built. Does nothing to a run that has begun."""
+        self.recorder.withdraw()
+
+    def begin(
+        self, args: Any, state: Any, model: Any, find_trainer: Callable[[], Any], ranks: SharedRequests | None
+    ) -> None:
+        """The training begins; `ranks` where there are several."""
+        self._find_trainer = find_trainer
+        self._alone = ranks is None
+        self._begun_at = time.time()
+        self._logged_step, self._logged_tokens = state.global_step, state.num_input_tokens_seen
+        self.recorder.begin()
+        self._tell_what_changed(args, state, model)
+        details: dict[str, Any] = {}
+        if ranks is None:
+            details["controls"] = self._controls = trainer_facts.controls(args, find_trainer())
+        else:
+            details |= {"controls": [], "no_controls": ranks.why_not}
+        if (waited_secs := self._begun_at - self.recorder.header.time) >= 1:
+            details["waited_secs"] = waited_secs
         rows = []
         if state.is_hyper_param_search:
-            details["trial"] = state.trial_name
+            details["trial"] = state.trial_name or trainer_facts.output_folder(args, self._find_trainer()).name
         if state.global_step > 0:
             self.recorder.phase = "fast_forward"
             details["resumed_from_step"] = state.global_step
@@ -75,27 +100,39 @@ class TrainingRun:
             write_side_car(args.output_dir, self.task, self.recorder.header.run_id)
         self._follow_up.start()
 
+    def _tell_what_changed(self, args: Any, state: Any, model: Any) -> None:
+        """What is known only now, or was changed since the trainer was built: a search does both at each trial."""
+        before = self.recorder.header
+        settings = trainer_facts.settings_of(args, state, model, self._find_trainer())
+        changed = {name: value for name, value in settings.items() if before.settings.get(name, ...) != value}
+        total = trainer_facts.total_steps(state)
+        if changed or total != before.total_steps:
+            self.recorder.update(Update(total_steps=total, settings=changed or None))
+
     def end(self, ending: Ending) -> None:
         """End the run, whoever says so."""
         self._write_evaluation()
-        self._follow_up.join(timeout=1)
+        if self._follow_up.ident is not None:
+            self._follow_up.join(timeout=1)
         self.recorder.end(ending, self._closing, self._closing.pop("epoch", None))
         if self.recorder.process == os.getpid():
             self._commands.remove()
 
-    def train_ended(self, args: Any, state: Any) -> None:
+    def train_ended(self, args: Any, state: Any, control: Any) -> None:
         """The trainer says that its training has ended, without an exception."""
-        if state.global_step > self._first_step and state.global_step != self._saved_step:
-            # A checkpoint made on SIGTERM (enable_jit_checkpoint) comes without the save event.
-            folder = trainer_facts.checkpoint_folder(args, state, self._find_trainer())
-            if folder is not None and folder.stat().st_mtime >= self.recorder.header.time:
-                self._record_checkpoint(folder, state, None)
+        for folder in trainer_facts.checkpoints_since(self._begun_at, args, self._find_trainer()):
+            # One made on SIGTERM (enable_jit_checkpoint) comes without the save event.
+            if folder not in self._checkpoints:
+                self._record_checkpoint(folder, trainer_facts.step_of(folder), None, None)
         self.recorder.step = state.global_step
         if state.global_step >= state.max_steps:
             self.end(Ending("completed"))
         else:
-            why = self._stopped_by or trainer_facts.why_stopped(self._find_trainer())
             at = f"at step {state.global_step:,} of {state.max_steps:,}"
+            why = self._stopped_by or trainer_facts.why_stopped(self._find_trainer())
+            if why is None and state.is_hyper_param_search and not control.should_training_stop:
+                # A search that gives a trial up says that it has ended, and then raises.
+                why = f"The search gave this trial up {at}"
             self.end(Ending("stopped", why or f"The training ended {at}"))
 
     def step_begins(self) -> None:
@@ -107,11 +144,11 @@ class TrainingRun:
         now = perf_counter()
         self.recorder.step = state.global_step
         self._clock.step_ended(now)
-        if now >= self._next_look:
-            self._next_look = now + LOOK_EVERY_SECS
-            if self._controls:
-                for command in self._commands.new():
-                    self._carry_out(command, state, control)
+        if self._alone and now >= self._next_look:
+            for command in self.new_requests():
+                if self.takes(command):
+                    obey(command.name, control)
+                self.answer(command, state)
         if control.should_evaluate or control.should_save:
             self.interruption_due(control)
 
@@ -152,7 +189,8 @@ class TrainingRun:
 
     def saved(self, args: Any, state: Any, control: Any) -> None:
         secs = perf_counter() - self._interrupted_at if self.recorder.phase == "save" else None
-        self._record_checkpoint(trainer_facts.checkpoint_folder(args, state, self._find_trainer()), state, secs)
+        folder = trainer_facts.checkpoint_folder(args, state, self._find_trainer())
+        self._record_checkpoint(folder, state.global_step, state.epoch, secs)
         self.interruption_over(control)
 
     def interruption_over(self, control: Any) -> None:
@@ -169,15 +207,15 @@ class TrainingRun:
             epoch = row.pop("epoch", epoch)
             self.recorder.record("evaluation", step=step, epoch=epoch, metrics=row)
 
-    def _record_checkpoint(self, folder: Path | None, state: Any, secs: float | None) -> None:
-        self._saved_step = state.global_step
+    def _record_checkpoint(self, folder: Path | None, step: int, epoch: float | None, secs: float | None) -> None:
         details: dict[str, Any] = {"path": None, "bytes": None, "secs": secs}
         if folder is not None:
             details |= {"path": str(folder), "bytes": size_bytes(str(folder))}
-        self.recorder.record("checkpoint", step=state.global_step, epoch=state.epoch, details=details)
+        self.recorder.record("checkpoint", step=step, epoch=epoch, details=details)
         if folder is not None:
+            self._checkpoints.add(folder)
             with suppress(OSError):
-                write_side_car(folder, self.task, self.recorder.header.run_id, state.global_step)
+                write_side_car(folder, self.task, self.recorder.header.run_id, step)
 
     def _add_speed(self, row: dict[str, Any], args: Any, state: Any) -> None:
         secs = self._clock.take(perf_counter())
@@ -190,17 +228,36 @@ class TrainingRun:
             if tokens > 0:
                 row.setdefault("tokens_per_second", tokens / secs)
 
-    def _carry_out(self, command: Command, state: Any, control: Any) -> None:
-        details: dict[str, Any] = {"command": command.id, "request": command.name}
-        if command.name not in self._controls:
-            details["refused"] = "there is no evaluation set"
-            words = f"Request to {command.name} refused: there is no evaluation set"
+    def tell_controls(self, args: Any, why_not: WhyNot | None) -> None:
+        """Whether all ranks listen is known after the first log."""
+        if why_not is not None:
+            words = f"Not all of the {args.world_size} ranks have Stepline: no requests can be taken"
+            details: dict[str, Any] = {"controls": [], "no_controls": why_not}
         else:
-            # The trainer acts on these flags right after this event.
-            if command.name == "stop":
-                control.should_training_stop = True
-            else:
-                setattr(control, f"should_{command.name}", True)
+            self._controls = [name for name in trainer_facts.controls(args, self._find_trainer()) if name in SHARED]
+            words = f"Requests act on all {args.world_size} ranks, at steps that log"
+            details = {"controls": self._controls}
+        self.recorder.record("message", step=self.recorder.step, message=words, details=details)
+
+    def new_requests(self) -> list[Command]:
+        """What was asked since the last look, which is taken at most every 300 ms."""
+        now = perf_counter()
+        if not self._controls or now < self._next_look:
+            return []
+        self._next_look = now + LOOK_EVERY_SECS
+        return self._commands.new()
+
+    def takes(self, command: Command) -> bool:
+        return command.name in self._controls
+
+    def answer(self, command: Command, state: Any) -> None:
+        """Record what becomes of a request at this step."""
+        details: dict[str, Any] = {"command": command.id, "request": command.name}
+        if not self.takes(command):
+            why = "there is no evaluation set" if command.name == "evaluate" else "several ranks log together"
+            details["refused"] = why
+            words = f"Request to {command.name} refused: {why}"
+        else:
             details["applied_step"] = state.global_step
             words = f"{DONE[command.name]} by request at step {state.global_step:,}"
             if command.name == "stop":

@@ -21,6 +21,7 @@ from stepline.recording.commands import commands_path
 from stepline.server import asking, uploads
 from stepline.server.asking import json_answer
 from stepline.server.door import Door
+from stepline.watching import problem_of, watched_folders
 from stepline.wire import (
     About,
     Command,
@@ -55,6 +56,7 @@ def register(app: Flask, door: Door) -> None:
             "database_moved": home.database_moved,
             "writer": door.is_writer,
             "notes": door.notes(),
+            "watched": [{"path": str(folder), "problem": problem_of(folder)} for folder in watched_folders(door.store)],
         }
         return json_answer(known)
 
@@ -165,7 +167,13 @@ def register(app: Flask, door: Door) -> None:
     @app.post("/api/take-in")
     def take_in() -> Response:
         asked = asking.body(request, TakeIn)
+<<<<<<< HEAD
         return json_answer(taken(door.take_in([Path(path) for path in asked["paths"]])))
+=======
+        return json_answer(
+            _taken(door.take_in([Path(path) for path in asked.get("paths", [])], growing=asked.get("growing", False)))
+        )
+>>>>>>> main
 
     @app.post(uploads.PATH)
     def import_() -> Response:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from stepline.store.content import KIND_CODES, NO_STEP, Values
 from stepline.store.levels import Levels
 from stepline.store.record_columns import RecordColumns
-from stepline.store.rows import CheckpointRow, Columns, LogEntry, MetricRow, RunRow, TaskRow
+from stepline.store.rows import LIVE, CheckpointRow, Columns, LogEntry, MetricRow, RunRow, TaskRow
 from stepline.store.samples import Samples
 from stepline.store.sources import SourceRow, SourceRun, Together
 from stepline.store.store import Store
 
 __all__ = [
     "KIND_CODES",
+    "LIVE",
     "NO_STEP",
     "CheckpointRow",
     "Columns",

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from peewee import Value
 
 from stepline.kernels.halves import TWO, both
 from stepline.store import codec, sqlite
 from stepline.store.blocks import column, places_with, sequences
 from stepline.store.content import NO_STEP
-from stepline.store.models import BlockModel, BlockSeriesModel
 from stepline.store.rows import Columns
 
 _BLOCKS_AT_ONCE = 64
@@ -21,6 +19,7 @@ _BLOCKS_AT_ONCE = 64
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+PLACES = ("step", "epoch", "time")
 
 
 class Points(NamedTuple):
@@ -35,12 +34,42 @@ class Points(NamedTuple):
 
     def columns(self, runs: Ints) -> Columns:
         """runs: (id, number), by id."""
-        numbers = runs[np.searchsorted(runs[:, 0], self.run), 1] if len(self.run) else self.run
-        return Columns(self.sequence, numbers.astype(np.int32), self.step, self.epoch, self.time, self.value)
+        # Most blocks are of one run: looking up every point's took a sixth of the time of smoothing a long series.
+        several = len(self.run) > 0 and bool((self.run != self.run[0]).any())
+        ids = self.run if several else self.run[:1]
+        numbers = runs[np.searchsorted(runs[:, 0], ids), 1].astype(np.int32)
+        if not several:
+            numbers = np.repeat(numbers, len(self.run))
+        return Columns(self.sequence, numbers, self.step, self.epoch, self.time, self.value)
+
+    def within(self, first: int, last: int) -> Points:
+        """Those with first <= sequence < last."""
+        begin, end = np.searchsorted(self.sequence, [first, last])
+        return self.chosen(slice(int(begin), int(end)))
+
+    def chosen(self, which: slice) -> Points:
+        return Points(
+            self.sequence[which], self.run[which], self.step[which], self.epoch[which], self.time[which],
+            self.value[which],
+        )  # fmt: skip
+
+
+def _empty(length: int) -> Points:
+    ints, floats = np.empty((2, length), np.int64), np.empty((4, length))
+    return Points(ints[0], ints[1], floats[0], floats[1], floats[2], floats[3])
 
 
 def joined(parts: Sequence[Points]) -> Points:
     return parts[0] if len(parts) == 1 else Points(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+_SELECT = """SELECT {} FROM blocks JOIN block_series ON block_series.block_id = blocks.id
+    WHERE blocks.task_id = ? AND blocks.first < ? AND blocks.last > ? AND block_series.name = ? ORDER BY blocks.first"""
+_COLUMNS = "blocks.first, blocks.count, block_series.count, run, metric_set, sequence, value, {}, {}, {}"
+
+
+def _selected(columns: Collection[str]) -> str:
+    return _SELECT.format(_COLUMNS.format(*(f"blocks.{name}" if name in columns else "NULL" for name in PLACES)))
 
 
 def read(
@@ -51,42 +80,43 @@ def read(
     first: int,
     last: int,
     *,
-    values_only: bool = False,
+    columns: Collection[str] = PLACES,
 ) -> list[Points]:
     """The points in blocks with first <= sequence < last, ascending; `sets`: the metric sets that have the metric.
 
-    With `values_only`, step, epoch and time are not read: they hold anything.
+    columns: which of step, epoch and time are read; the others hold anything.
     """
-    block, series = BlockModel, BlockSeriesModel
-    where = (block.task_id == task_id) & (block.first < last) & (block.last > first) & (series.name == metric)
-
-    def query(*columns: Any) -> Any:
-        joined_to = block.select(*columns).join(series, on=(series.block_id == block.id))
-        return joined_to.where(where).order_by(block.first)
-
-    counts = [count for (count,) in sqlite.raw(database, query(series.count))]
+    where = (task_id, last, first, metric)
+    counts = [count for (count,) in sqlite.fetched(database, _SELECT.format("block_series.count"), where)]
     if not counts:
         return []
     ends = np.cumsum([0, *counts]).tolist()
-    length = ends[-1]
-    ints, floats = np.empty((2, length), np.int64), np.empty((4, length))
-    points = Points(ints[0], ints[1], floats[0], floats[1], floats[2], floats[3])
-    columns = (
-        block.first, block.count, series.count, block.run, block.metric_set, block.sequence,
-        *((Value(None),) * 3 if values_only else (block.step, block.epoch, block.time)), series.value,
-    )  # fmt: skip
+    points = _empty(ends[-1])
     done = 0
-    for rows in sqlite.fetch(database, query(*columns), _BLOCKS_AT_ONCE):
+    for rows in sqlite.fetched_in_parts(database, _selected(columns), where, _BLOCKS_AT_ONCE):
         work = [(row, slice(ends[at], ends[at + 1])) for at, row in enumerate(rows, done)]
         if TWO and len(work) > 1:
             _in_two(work, sets, points)
         else:
             _decode(work, sets, points)
         done += len(rows)
-    begin, end = np.searchsorted(points.sequence, [first, last])
-    which = slice(int(begin), int(end))
-    ints, floats = ints[:, which], floats[:, which]
-    return [Points(ints[0], ints[1], floats[0], floats[1], floats[2], floats[3])]
+    return [points.within(first, last)]
+
+
+def one_by_one(
+    database: sqlite.Database,
+    task_id: int,
+    metric: str,
+    sets: Sequence[int],
+    first: int,
+    last: int,
+    columns: Collection[str],
+) -> Iterator[Points]:
+    """Likewise, each block for itself: a long series goes by in the memory of a block."""
+    for rows in sqlite.fetched_in_parts(database, _selected(columns), (task_id, last, first, metric), 1):
+        points = _empty(rows[0][2])
+        _decode([(rows[0], slice(None))], sets, points)
+        yield points.within(first, last)
 
 
 def _in_two(work: list[tuple[Any, slice]], sets: Sequence[int], points: Points) -> None:
@@ -94,26 +124,22 @@ def _in_two(work: list[tuple[Any, slice]], sets: Sequence[int], points: Points) 
 
 
 def _decode(work: list[tuple[Any, slice]], sets: Sequence[int], points: Points) -> None:
-    for (first, count, held, run, metric_set, sequence, step, epoch, time, value), where in work:
-        sequence_out, run_out = points.sequence[where], points.run[where]
-        step_out, epoch_out, time_out = points.step[where], points.epoch[where], points.time[where]
-        out = Points(sequence_out, run_out, step_out, epoch_out, time_out, points.value[where])
+    for (first, count, held, run, metric_set, sequence, value, step, epoch, time), where in work:
+        out = points.chosen(where)
         codec.decode_into(value, out.value)
-        if held == count:
-            own = out
-        else:
-            # All records of the block, of which those that have the metric are chosen.
-            ints, floats = np.empty((2, count), np.int64), np.empty((3, count))
-            own = Points(ints[0], ints[1], floats[0], floats[1], floats[2], out.value)
+        # All records of the block, of which those that have the metric are chosen.
+        own = out if held == count else _empty(count)
         own.sequence[:] = sequences(first, count, sequence)
         codec.decode_into(run, own.run)
         if step is not None:
-            codec.decode_into(epoch, own.epoch)
-            codec.decode_into(time, own.time)
             steps = column(step)
             own.step[:] = steps
             if steps.min() == NO_STEP:
                 own.step[steps == NO_STEP] = np.nan
+        if epoch is not None:
+            codec.decode_into(epoch, own.epoch)
+        if time is not None:
+            codec.decode_into(time, own.time)
         if own is not out:
             places = places_with(column(metric_set), sets)
             for target, each in zip(out[:5], own[:5], strict=True):

@@ -19,6 +19,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from stepline import kernels
 from stepline.errors import DatabaseDamaged
 
 Array = NDArray[Any]
@@ -122,8 +123,16 @@ def _fill(heads: list[_Head], planes: NDArray[np.uint8], arrays: list[Array]) ->
         if len(alike) == width:
             array.fill(np.frombuffer(alike, dtype)[0])
             continue
-        split = array.view(np.uint8).reshape(count, width)
         known = iter(alike)
+        if width == 8:
+            varying = ~mask & 0xFF
+            held = sum(next(known) << 8 * place for place in range(8) if mask >> place & 1)
+            array.view(np.uint64).fill(held)
+            size = varying.bit_count() * count
+            kernels.interleave(planes[used : used + size], varying, array.view(np.uint64))
+            used += size
+            continue
+        split = array.view(np.uint8).reshape(count, width)
         for place in range(width):
             if mask >> place & 1:
                 split[:, place] = next(known)

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from stepline.store import blocks, levels, reading, sqlite, statements
-from stepline.store.levels import COARSE_SHIFT, FINE_SHIFT, Levels
+from stepline.store.levels import COARSE_SHIFTS, FINE_SHIFT, Levels
 from stepline.store.models import TaskModel
+
+_WIDEST_FIRST = (*COARSE_SHIFTS[::-1], FINE_SHIFT)
 
 
 def read(
@@ -24,7 +26,7 @@ def read(
         ((packed,),) = statements.select(database, TaskModel, ("packed",), id=task_id)
         parts = list(_parts(database, names, task_id, metric, shift, max(first, 0), last, packed))
         runs = reading.run_numbers(database, task_id)
-    joined = levels.joined(parts)
+    joined = levels.joined([part for part in parts if len(part)])
     numbers = runs[np.searchsorted(runs[:, 0], joined.run), 1] if len(joined) else joined.run
     # Once more, for a bucket of which one part was read coarse and another fine.
     return levels.coarser(levels.with_runs(joined, numbers), 0)
@@ -41,15 +43,18 @@ def _parts(
     packed: int,
 ) -> Iterator[Levels]:
     """[first, last) in ascending parts: what whole buckets of the widest stored width do not cover, raw or finer."""
-    for width, stored in ((COARSE_SHIFT, blocks.read_coarse), (FINE_SHIFT, blocks.read_fine)):
-        begin, end = -(-first // (1 << width)), min(last, packed) >> width
+    if first >= last:
+        return
+    for width in _WIDEST_FIRST:
+        # The last stored bucket is as full as the blocks are.
+        begin, end = -(-first >> width), -(-packed >> width) if last >= packed else last >> width
         if shift >= width and begin < end:
+            until = min(end << width, packed)
             yield from _parts(database, names, task_id, metric, shift, first, begin << width, packed)
-            found = levels.within(stored(database, task_id, metric, begin << width, end << width), begin, end)
-            yield levels.coarser(found, shift - width)
-            yield from _parts(database, names, task_id, metric, shift, end << width, last, packed)
+            found = blocks.read_levels(database, task_id, metric, width, begin << width, until)
+            yield levels.coarser(levels.within(found, begin, end), shift - width)
+            yield from _parts(database, names, task_id, metric, shift, until, last, packed)
             return
-    if first < last:
-        points = reading.points(database, names, task_id, metric, first, last, values_only=True)
-        if len(points.sequence):
-            yield levels.build(points.sequence, points.run, points.value, shift)
+    points = reading.points(database, names, task_id, metric, first, last, columns=("step", "time"))
+    if len(points.sequence):
+        yield levels.build(points.sequence, points.run, points.step, points.time, points.value, shift)

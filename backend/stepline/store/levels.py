@@ -1,15 +1,18 @@
 """A series summed up in buckets of 2^shift sequences, each run on its own, so that a wide window reads no raw data.
 
-    every block      buckets of 2^7, 512 of them in a full block: about 0.2 bytes a value
-    every 64 blocks  buckets of 2^12, in `levels`: about 0.006 bytes a value
+    every block      buckets of 2^7, 512 of them in a full block: about 0.3 bytes a value
+    `levels`         buckets of 2^10, 2^13 and 2^16, up to 1,024 of a width in a row: about 0.05 bytes a value
 
-Coarser buckets are put together from these when they are asked for, finer ones are read raw.
+A point that stands for a bucket is kept whole, with its step and its time: a chart draws two a bucket, out of every
+block of a long history, and would have to decode all of these for them. Widths between are put together from the next
+finer one, of at most eight entries each; finer ones than 2^7 are read raw.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,86 +22,98 @@ from stepline.store import codec
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Kind = TypeVar("Kind", bound=np.generic)
 
 FINE_SHIFT = 7
-COARSE_SHIFT = 12
-CHUNK_SHIFT = 22
-"""A row of `levels` covers 2^22 sequences: up to 1,024 buckets. A hundred million records are 24 rows a metric."""
+COARSE_SHIFTS = (10, 13, 16)
+ROW_SHIFT = 10
+"""A row of `levels` covers 2^10 buckets. A hundred million records are 96 rows a metric, 12 and 2."""
+
+MINIMUM, MAXIMUM, FIRST, LAST, NON_FINITE = range(5)
+"""The points that stand for a bucket: rows of `value`, `at`, `step` and `time`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """One entry for each bucket and run that has points, by bucket and then by run. All arrays have one length.
+    """One entry for each bucket and run that has points, by bucket and then by run: arrays of the length of `bucket`,
+    those of the points that stand for it of shape (5, length).
 
-    Values are NaN and places -1 where a bucket has none of the kind. Places are sequences.
+    MINIMUM and MAXIMUM are the first of the smallest and of the largest finite values, FIRST and LAST are the first and
+    last finite one in the order of sequences, NON_FINITE is the first NaN or infinity. Where a bucket has none of the
+    kind, its value, step and time are NaN and its place is -1.
     """
 
     bucket: Ints
     """The bucket's first sequence >> shift."""
     run: Ints
     """The run's number."""
-    minimum: Floats
-    minimum_at: Ints
-    """First place of the smallest finite value; likewise `maximum_at`."""
-    maximum: Floats
-    maximum_at: Ints
-    first: Floats
-    """First finite value, in the order of sequences."""
-    first_at: Ints
-    last: Floats
-    last_at: Ints
+    value: Floats
+    at: Ints
+    """The point's sequence."""
+    step: Floats
+    """NaN where the record has none."""
+    time: Floats
+    lowest_step: Floats
+    """Of all points of the bucket, NaN where none has a step; likewise `highest_step`."""
+    highest_step: Floats
     total: Floats
     """Sum of the finite values."""
     finite_count: Ints
-    non_finite_at: Ints
-    """First NaN or infinity."""
     non_finite_count: Ints
 
     def __len__(self) -> int:
         return len(self.bucket)
 
+    @property
+    def bytes(self) -> int:
+        return sum(getattr(self, name).nbytes for name in _NAMES)
+
 
 _NAMES = tuple(each.name for each in fields(Levels))
-_VALUES = ("minimum", "maximum", "first", "last", "total")
-_PLACES = ("minimum_at", "maximum_at", "first_at", "last_at", "non_finite_at")
 
 
 def _cells(bucket: Ints, run: Ints) -> tuple[Ints | None, Ints]:
     """(order that brings the points of each bucket and run together, None where they stand so; where each begins)."""
     order = None
-    if len(run) and run.min() != run.max():
+    if len(run) and bool((run != run[0]).any()):
         change = (bucket[1:] == bucket[:-1]) & (run[1:] < run[:-1])
         if change.any():
             order = np.lexsort((run, bucket))
             bucket, run = bucket[order], run[order]
-    new = np.flatnonzero((bucket[1:] != bucket[:-1]) | (run[1:] != run[:-1])) + 1
-    return order, np.concatenate([np.zeros(min(len(run), 1), np.int64), new])
+        new = (bucket[1:] != bucket[:-1]) | (run[1:] != run[:-1])
+    else:
+        new = bucket[1:] != bucket[:-1]
+    return order, np.concatenate([np.zeros(min(len(run), 1), np.int64), np.flatnonzero(new) + 1])
 
 
-def _at(places: Ints, index: Ints) -> Ints:
-    return np.where(index >= 0, places[np.maximum(index, 0)], -1) if len(places) else index
+def _chosen(column: NDArray[Kind], index: Ints, nothing: float) -> NDArray[Kind]:
+    """The entries of a column at `index`; `nothing` where that is -1."""
+    chosen = column[index]
+    chosen[index < 0] = nothing
+    return chosen
 
 
-def _value(values: Floats, index: Ints) -> Floats:
-    return np.where(index >= 0, values[np.maximum(index, 0)], np.nan) if len(values) else np.zeros(0)
-
-
-def build(sequence: Ints, run: Ints, value: Floats, shift: int) -> Levels:
+def build(sequence: Ints, run: Ints, step: Floats, time: Floats, value: Floats, shift: int) -> Levels:
     """Of points, ascending by sequence."""
-    order, starts = _cells(sequence >> shift, run)
+    if len(sequence) == 0:
+        none, nothing = np.zeros(0, np.int64), np.zeros(0)
+        points, places = np.zeros((5, 0)), np.zeros((5, 0), np.int64)
+        return Levels(none, none, points, places, points, points, nothing, nothing, nothing, none, none)
+    bucket = sequence >> shift
+    order, starts = _cells(bucket, run)
     if order is not None:
-        sequence, run, value = sequence[order], run[order], value[order]
+        sequence, run, step, time, value = sequence[order], run[order], step[order], time[order], value[order]
+        bucket = bucket[order]
     found = kernels.extremes(value, starts)
-    finite = np.where(np.isfinite(value), value, 0.0)
+    total = np.nan_to_num(value, nan=0.0, posinf=0.0, neginf=0.0) if found.non_finite_count.any() else value
     with np.errstate(over="ignore", invalid="ignore"):
-        total = np.add.reduceat(finite, starts) if len(starts) else np.zeros(0)
+        total = np.add.reduceat(total, starts)
+    index = np.stack([found.minimum_at, found.maximum_at, found.first_at, found.last_at, found.non_finite_at])
     return Levels(
-        sequence[starts] >> shift, run[starts],
-        _value(value, found.minimum_at), _at(sequence, found.minimum_at),
-        _value(value, found.maximum_at), _at(sequence, found.maximum_at),
-        _value(value, found.first_at), _at(sequence, found.first_at),
-        _value(value, found.last_at), _at(sequence, found.last_at),
-        total, found.finite_count, _at(sequence, found.non_finite_at), found.non_finite_count,
+        bucket[starts], run[starts], _chosen(value, index, np.nan), _chosen(sequence, index, -1),
+        _chosen(step, index, np.nan), _chosen(time, index, np.nan),
+        np.fmin.reduceat(step, starts), np.fmax.reduceat(step, starts),
+        total, found.finite_count, found.non_finite_count,
     )  # fmt: skip
 
 
@@ -110,31 +125,34 @@ def coarser(levels: Levels, by: int) -> Levels:
     if len(starts) == len(bucket) and order is None:
         return _with(levels, bucket=bucket)
     if order is not None:
-        levels, bucket = _taken(levels, order), bucket[order]
-    low = kernels.extremes(levels.minimum, starts)
-    highest = kernels.extremes(levels.maximum, starts).maximum_at
-    marked = np.where(levels.non_finite_at >= 0, levels.non_finite_at, np.iinfo(np.int64).max)
-    marked = np.minimum.reduceat(marked, starts)
+        levels, bucket = taken(levels, order), bucket[order]
+    low = kernels.extremes(levels.value[MINIMUM], starts)
+    high = kernels.extremes(levels.value[MAXIMUM], starts)
+    # The first entry that has a non-finite point, as the first finite number of its places.
+    marked = kernels.extremes(np.where(levels.at[NON_FINITE] >= 0, 0.0, np.nan), starts).first_at
+    index = np.stack([low.minimum_at, high.maximum_at, low.first_at, low.last_at, marked])
+    rows = np.arange(5)[:, None]
+    absent = index < 0
+    value, at = levels.value[rows, index], levels.at[rows, index]
+    step, time = levels.step[rows, index], levels.time[rows, index]
+    value[absent], at[absent], step[absent], time[absent] = np.nan, -1, np.nan, np.nan
     with np.errstate(over="ignore", invalid="ignore"):
         total = np.add.reduceat(levels.total, starts)
     return Levels(
-        bucket[starts], levels.run[starts],
-        _value(levels.minimum, low.minimum_at), _at(levels.minimum_at, low.minimum_at),
-        _value(levels.maximum, highest), _at(levels.maximum_at, highest),
-        _value(levels.first, low.first_at), _at(levels.first_at, low.first_at),
-        _value(levels.last, low.last_at), _at(levels.last_at, low.last_at),
-        total, np.add.reduceat(levels.finite_count, starts),
-        np.where(marked == np.iinfo(np.int64).max, -1, marked), np.add.reduceat(levels.non_finite_count, starts),
+        bucket[starts], levels.run[starts], value, at, step, time,
+        np.fmin.reduceat(levels.lowest_step, starts), np.fmax.reduceat(levels.highest_step, starts),
+        total, np.add.reduceat(levels.finite_count, starts), np.add.reduceat(levels.non_finite_count, starts),
     )  # fmt: skip
 
 
 def joined(parts: Sequence[Levels]) -> Levels:
     """One after the other."""
     if not parts:
-        return build(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), 0)
+        none, nothing = np.zeros(0, np.int64), np.zeros(0)
+        return build(none, none, nothing, nothing, nothing, 0)
     if len(parts) == 1:
         return parts[0]
-    return Levels(*(np.concatenate([getattr(part, name) for part in parts]) for name in _NAMES))
+    return Levels(*(np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in _NAMES))
 
 
 def with_runs(levels: Levels, run: Ints) -> Levels:
@@ -144,42 +162,42 @@ def with_runs(levels: Levels, run: Ints) -> Levels:
 def within(levels: Levels, first: int, last: int) -> Levels:
     """Those with first <= bucket < last."""
     begin, end = np.searchsorted(levels.bucket, [first, last])
-    return levels if end - begin == len(levels) else _taken(levels, slice(int(begin), int(end)))
+    return levels if end - begin == len(levels) else taken(levels, slice(int(begin), int(end)))
 
 
 def _with(levels: Levels, **columns: Ints) -> Levels:
     return Levels(*(columns.get(name, getattr(levels, name)) for name in _NAMES))
 
 
-def _taken(levels: Levels, which: Ints | slice) -> Levels:
-    return Levels(*(getattr(levels, name)[which] for name in _NAMES))
+def taken(levels: Levels, which: Ints | NDArray[np.bool_] | slice) -> Levels:
+    """The entries chosen."""
+    return Levels(*(getattr(levels, name)[..., which] for name in _NAMES))
 
 
 def encode(levels: Levels, shift: int) -> bytes:
     """The runs are ids here. Places as distances from the bucket's begin, most of them less than two bytes.
 
-    What has one type is one array: fourteen take three times as long to decode.
+    What has one type is one array: each alone takes three times as long to decode.
     """
     begin = levels.bucket << shift
-    places = [np.maximum(getattr(levels, name) - begin, 0) for name in _PLACES]
     return codec.encode(
         np.diff(levels.bucket, prepend=0),
         levels.run,
-        np.concatenate([getattr(levels, name) for name in _VALUES]),
-        np.concatenate(places).astype(np.uint32),
+        np.concatenate([levels.value.ravel(), levels.total]),
+        np.maximum(levels.at - begin, 0).ravel().astype(np.uint32),
+        np.concatenate([levels.step.ravel(), levels.lowest_step, levels.highest_step]),
+        levels.time.ravel(),
         np.concatenate([levels.finite_count, levels.non_finite_count]).astype(np.uint32),
     )
 
 
 def decode(data: bytes, shift: int) -> Levels:
-    step, run, values, places, counts = codec.decode(data)
-    bucket = np.cumsum(step)
-    values = values.reshape(len(_VALUES), -1)
+    difference, run, values, places, steps, times, counts = codec.decode(data)
+    bucket = np.cumsum(difference)
+    values, steps = values.reshape(6, -1), steps.reshape(7, -1)
     finite, non_finite = counts.reshape(2, -1).astype(np.int64)
-    at = places.reshape(len(_PLACES), -1) + (bucket << shift)
-    at[:4, finite == 0] = -1
-    at[4, non_finite == 0] = -1
-    return Levels(
-        bucket, run, values[0], at[0], values[1], at[1], values[2], at[2], values[3], at[3], values[4],
-        finite, at[4], non_finite,
-    )  # fmt: skip
+    at = places.reshape(5, -1) + (bucket << shift)
+    at[:NON_FINITE, finite == 0] = -1
+    at[NON_FINITE, non_finite == 0] = -1
+    time: Floats = times.reshape(5, -1)
+    return Levels(bucket, run, values[:5], at, steps[:5], time, steps[5], steps[6], values[5], finite, non_finite)

@@ -1,7 +1,8 @@
 """What a run's entries change of the run: its status, its steps, what it tells later about itself.
 
-    pending ──any entry──▶ running ──train_end──▶ completed | stopped | failed
-                              ▲  └──found dead──▶ failed (inferred) ──heard again──▶ running
+    pending ──record or heartbeat──▶ running ──train_end──▶ completed | stopped | failed
+       ▲                                ▲  └──found dead──▶ failed (inferred) ──heard again──▶ running
+       └── its heartbeats say that it is pending still; found dead it is stopped (inferred)
 
 An end that the run told itself stays, until it says `train_start` again; one that was inferred from silence does not.
 """
@@ -84,11 +85,18 @@ def _mark(content: Content, place: int, notes: dict[int, list[str | None]]) -> R
 def run_changes(run: dict[str, Any], news: RunNews) -> dict[str, Any]:
     """The columns of `run`, a row of `runs`, that a batch changes. The task's new name, where told, is "task_name"."""
     changes: dict[str, Any] = {}
-    if (news.count or news.learned) and (run["inferred"] or run["status"] == "pending"):
-        changes.update(_RUNNING)
+    beats = [entry.phase for entry in news.learned if isinstance(entry, Heartbeat)]
+    if run["inferred"] or run["status"] == "pending":
+        if news.count or run["records"] or any(phase != "pending" for phase in beats):
+            changes.update(_RUNNING)
+        elif news.learned:
+            changes.update(_RUNNING, status="pending")
     for _, record in news.marks:
         if record.kind == "train_start":
             changes.update(_RUNNING)
+            if "waited_secs" in record.details:
+                # It was pending until now, which is no part of the run.
+                changes["started"] = record.time
         elif record.kind == "train_end":
             told = record.details.get("status")
             status = told if isinstance(told, str) and told in ENDED else "completed"

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stepline.store import sqlite
+from stepline.store import blocks, sqlite
+from stepline.store.reading import MetricNames
 
 _FIRST = (
     """CREATE TABLE tasks (
@@ -120,7 +121,19 @@ def _samples(database: sqlite.Database) -> None:
     database.execute_sql("CREATE INDEX samples_place ON samples (run_id, metric_set_id, first, count)")
 
 
-MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (_first, _sources, _blocks, _trash, _samples)
+def _levels(database: sqlite.Database) -> None:
+    """Levels of more widths, with the step and the time of each point that stands for a bucket."""
+    database.execute_sql("DROP TABLE levels")
+    database.execute_sql(
+        """CREATE TABLE levels (
+        id INTEGER NOT NULL PRIMARY KEY, task_id INTEGER NOT NULL, name TEXT NOT NULL, shift INTEGER NOT NULL,
+        first INTEGER NOT NULL, data BLOB NOT NULL)"""
+    )
+    database.execute_sql("CREATE UNIQUE INDEX levels_first ON levels (task_id, name, shift, first)")
+    blocks.sum_up_anew(database, MetricNames(database).of)
+
+
+MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (_first, _sources, _blocks, _trash, _samples, _levels)
 VERSION = len(MIGRATIONS)
 
 

@@ -174,6 +174,7 @@ class LevelsModel(_Table):
     id = AutoField()
     task_id = IntegerField()
     name = TextField()
+    shift = IntegerField()
     first = IntegerField()
     data = BlobField()
 

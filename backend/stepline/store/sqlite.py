@@ -175,9 +175,26 @@ def raw(database: Database, query: Any) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
+def fetched(database: Database, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """All rows of a statement that is written out, as the driver gives them."""
+    cursor = database.execute_sql(sql, values)
+    with translated(database.path):
+        return list(cursor.fetchall())
+
+
+def fetched_in_parts(
+    database: Database, sql: str, values: tuple[Any, ...], count: int
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Likewise, in lists of up to `count`."""
+    return _in_parts(database, database.execute_sql(sql, values), count)
+
+
 def fetch(database: Database, query: Any, count: int = FETCHED_ROWS) -> Iterator[list[tuple[Any, ...]]]:
     """The rows of `query` as the driver gives them, in lists of up to `count`."""
-    cursor = database.execute(query)  # type: ignore[no-untyped-call]
+    return _in_parts(database, database.execute(query), count)  # type: ignore[no-untyped-call]
+
+
+def _in_parts(database: Database, cursor: Any, count: int) -> Iterator[list[tuple[Any, ...]]]:
     while True:
         with translated(database.path):
             some = cursor.fetchmany(count)

@@ -13,9 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stepline.errors import DatabaseNewer, StoreError, TaskAmbiguous, TaskNotFound
 from stepline.recording.journal import Header
 from stepline.store import entries, level_reading, migrations, reading, samples, sqlite, statements, trash, writing
+from stepline.store.block_columns import PLACES
 from stepline.store.checking import RunCheck
 from stepline.store.levels import Levels
 from stepline.store.models import (
@@ -119,6 +123,14 @@ class Store:
         """Say that a run was found to have ended; taken back when it is heard of again. False where it told its end."""
         with self._writing:
             return writing.end_run(self._database, run_id, status, message, time)
+
+    def forget_run(self, run_id: str) -> bool:
+        """Forget a run without records, and its task where it was the only one. False where it has some."""
+        with self._writing:
+            gone = writing.forget_run(self._database, run_id)
+        # The numbers of their rows may be given again.
+        self._all_tasks()
+        return gone
 
     def add_sample(self, run_id: str, time: float, values: dict[str, float]) -> None:
         """Keep GPU and system figures of a run at a time, in Unix seconds; each call is later than the one before."""
@@ -303,10 +315,33 @@ class Store:
             raise _not_found(task_id)
         return int(found[0][0])
 
-    def columns(self, task_id: str, metric: str, first: int = 0, last: int | None = None) -> Columns:
-        """One series, first <= sequence < last (None: to the end); empty where there is none. Raises TaskNotFound."""
+    def columns(
+        self,
+        task_id: str,
+        metric: str,
+        first: int = 0,
+        last: int | None = None,
+        *,
+        places: Collection[str] = PLACES,
+    ) -> Columns:
+        """One series, first <= sequence < last (None: to the end); empty where there is none. Raises TaskNotFound.
+
+        places: which of step, epoch and time are wanted; the others hold anything.
+        """
         until = self.next_sequence(task_id) if last is None else last
-        return reading.columns(self._database, self._names, self._number(task_id), metric, first, until)
+        return reading.columns(self._database, self._names, self._number(task_id), metric, first, until, places)
+
+    def columns_in_parts(
+        self, task_id: str, metric: str, first: int, last: int, *, places: Collection[str]
+    ) -> Iterator[Columns]:
+        """The same in parts of up to 65,536 records, in the memory of one. To be read to the end without a pause: the
+        database's log cannot be cut back meanwhile. Raises TaskNotFound."""
+        number = self._number(task_id)
+        return reading.columns_in_parts(self._database, self._names, number, metric, first, last, places)
+
+    def places(self, task_id: str, sequence: NDArray[np.int64], column: str) -> NDArray[np.float64]:
+        """step, epoch or time of the records with these sequences, ascending; NaN where one has none."""
+        return reading.places(self._database, self._number(task_id), sequence, column)
 
     def records(
         self,

@@ -76,8 +76,13 @@ def remove(database: sqlite.Database, task_uids: Sequence[str], time: float) -> 
         )
         gone += runs
     if gone:
-        statements.update(database, ChangeModel, {"count": removals(database) + 1}, id=REMOVALS)
+        count_removal(database)
     return gone
+
+
+def count_removal(database: sqlite.Database) -> None:
+    """A task's row is gone: whoever remembers rows reads them anew."""
+    statements.update(database, ChangeModel, {"count": removals(database) + 1}, id=REMOVALS)
 
 
 def removals(database: sqlite.Database) -> int:

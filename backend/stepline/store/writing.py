@@ -24,6 +24,7 @@ from stepline.store.models import (
     CheckpointModel,
     MetricSetModel,
     RunModel,
+    SampleModel,
     SeriesModel,
     TaskModel,
     TrainingLogModel,
@@ -64,10 +65,11 @@ def begin_run(database: sqlite.Database, header: Header) -> None:
             }  # fmt: skip
             statements.add(database, TaskModel, new)
             ((task_id,),) = statements.select(database, TaskModel, ("id",), uid=header.task_id)
-        number = len(statements.select(database, RunModel, ("id",), task_id=task_id)) + 1
+        numbers = [number for (number,) in statements.select(database, RunModel, ("number",), task_id=task_id)]
         process = header.process
         run: dict[str, Any] = {
-            "uid": header.run_id, "task_id": task_id, "number": number, "status": "pending", "inferred": False,
+            "uid": header.run_id, "task_id": task_id, "number": max(numbers, default=0) + 1,
+            "status": "pending", "inferred": False,
             "started": header.time, "total_steps": header.total_steps, "settings": header.settings, "pid": process.pid,
             "process_started": process.started, "host": process.host, "boot": process.boot,
             "pid_namespace": process.pid_namespace, "records": 0, "position": 0, "damaged": 0,
@@ -167,7 +169,7 @@ def _losses_before(database: sqlite.Database, task_id: int, run_id: int, first: 
         span = 4 * masking.BEFORE_POINTS
         while True:
             begin = max(0, first - span)
-            found = reading.points(database, names, task_id, masking.LOSS, begin, first, values_only=True)
+            found = reading.points(database, names, task_id, masking.LOSS, begin, first, columns=())
             values: NDArray[np.float64] = found.value[(found.run == run_id) & np.isfinite(found.value)]
             if len(values) >= masking.BEFORE_POINTS or begin == 0:
                 return values[-masking.BEFORE_POINTS :]
@@ -201,6 +203,24 @@ def end_run(database: sqlite.Database, run_uid: str, status: str, message: str |
         changes = {"status": status, "inferred": True, "message": message, "ended": time}
         statements.update(database, RunModel, changes, id=run["id"])
         _refresh_task(database, run["task_id"], {})
+        return True
+
+
+def forget_run(database: sqlite.Database, run_uid: str) -> bool:
+    """Whether it was forgotten, with its task where it was the only run: one that has records is not."""
+    with sqlite.writing(database):
+        run = _run(database, run_uid)
+        if run["records"]:
+            return False
+        SampleModel.delete().where(SampleModel.run_id == run["id"]).execute(database)
+        RunModel.delete().where(RunModel.id == run["id"]).execute(database)
+        if statements.select(database, RunModel, ("id",), task_id=run["task_id"]):
+            _refresh_task(database, run["task_id"], {})
+        else:
+            SeriesModel.delete().where(SeriesModel.task_id == run["task_id"]).execute(database)
+            TaskModel.delete().where(TaskModel.id == run["task_id"]).execute(database)
+            count_change(database)
+            trash.count_removal(database)
         return True
 
 

@@ -41,6 +41,7 @@ export function run(number: number, over: Partial<Run> = {}): Run {
     changes: [],
     unresponsive: false,
     controls: [],
+    no_controls: null,
     ...over,
   }
 }

@@ -20,6 +20,7 @@ import type {
   Trash,
 } from '../wire'
 import { decodeFrame, FrameError, type Frame } from './frame'
+import type { Span } from './view'
 
 export class RequestFailed extends Error {
   constructor(
@@ -84,6 +85,8 @@ export interface Api {
   tasks(signal?: AbortSignal): Promise<Task[]>
   detail(task: string, signal?: AbortSignal): Promise<TaskDetail>
   frame(task: string, query: WindowQuery, signal?: AbortSignal): Promise<Frame>
+  /** GPU and system figures by time; the span in Unix seconds, null for all there is. */
+  system(task: string, names: readonly string[], span: Span | null, signal?: AbortSignal): Promise<Frame>
   log(task: string, query: LogQuery, signal?: AbortSignal): Promise<LogPage>
   edit(task: string, edit: TaskEdit): Promise<Task>
   command(task: string, run: string, command: Command['command']): Promise<CommandGiven>
@@ -151,6 +154,13 @@ export function serverApi(fetcher: typeof fetch = (...request) => fetch(...reque
       search.set('ema', String(query.ema))
       search.set('ma', String(query.ma))
       const response = await answer(`${taskPath(task)}/frame?${search}`, { signal: signal ?? null })
+      return decodeFrame(await response.arrayBuffer())
+    },
+    system: async (task, names, span, signal) => {
+      const search = new URLSearchParams(names.map((name) => ['series', name]))
+      if (span) search.set('first', String(span.first))
+      if (span) search.set('last', String(span.last))
+      const response = await answer(`${taskPath(task)}/system?${search}`, { signal: signal ?? null })
       return decodeFrame(await response.arrayBuffer())
     },
     log: (task, query, signal) => {

@@ -74,9 +74,11 @@ export const METRIC_ORDER: readonly string[] = [...MAIN_METRICS, ...OTHER_METRIC
 export function metricKind(name: string): MetricKind {
   const known = KNOWN[name]
   if (known) return known
+  // GPU and system figures: what is used of something.
+  const fromZero = /^(gpu\.\d+|process|system|disk)\.\w+$/.test(name)
   const sparse = name.startsWith('eval_') || name.startsWith('eval/')
   let hash = 0
   for (const letter of name) hash = (hash * 31 + letter.codePointAt(0)!) >>> 0
   const token = sparse ? 's-eval' : FURTHER_TOKENS[hash % FURTHER_TOKENS.length]!
-  return { ...plain, name, token, form: 'significant', sparse, smoothed: !sparse, steepStart: false }
+  return { ...plain, name, token, form: 'significant', sparse, smoothed: !sparse, fromZero, steepStart: false }
 }

@@ -95,6 +95,7 @@ class Server {
         if (signal?.aborted) throw new DOMException('taken back', 'AbortError')
         return decodeFrame(answer)
       },
+      system: () => Promise.reject(new Error('not asked')),
       log: async () => ({
         rows: this.rows(Math.max(0, this.records - 200), this.records).reverse(),
         total: this.records,
@@ -108,7 +109,15 @@ class Server {
       demo: async () => ({ kind: 'recorded' }),
       exportAddress: () => '',
       takeIn: async () => ({ tasks: [], imported: [] }),
-      about: async () => ({ version: '1', home: '', database: '', database_moved: false, writer: true, notes: [] }),
+      about: async () => ({
+        version: '1',
+        home: '',
+        database: '',
+        database_moved: false,
+        writer: true,
+        notes: [],
+        watched: [],
+      }),
     }
   }
 

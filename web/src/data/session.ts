@@ -21,12 +21,13 @@ import type {
   TaskEdit,
 } from '../wire'
 import { errorBody, isAborted, serverApi, type Api, type LogQuery } from './api'
+import type { Frame } from './frame'
 import { preferredLanguage, type Language } from './language'
 import { openLive, serverSocket, type Connection, type Socket } from './live'
 import { keepReturning, type Returning } from './returning'
 import { keepSettings, type Settings } from './settings'
 import { latestOf, type Latest } from './trend'
-import { keepView, type View } from './view'
+import { keepView, type Span, type View } from './view'
 import { keepWindows, type Windows } from './windows'
 
 /** Newest log rows that are kept while a task is watched live. */
@@ -62,6 +63,8 @@ export interface Session {
   /** Selects a task that has just come, whether or not the socket has told of it. */
   bring(id: string): Promise<void>
   fetchLog(query: LogQuery, signal?: AbortSignal): Promise<LogPage>
+  /** GPU and system figures of the selected task; the span in Unix seconds, null for all there is. */
+  fetchSystem(names: readonly string[], span: Span | null, signal?: AbortSignal): Promise<Frame>
   patchTask(id: string, edit: TaskEdit): Promise<void>
   command(runId: string, name: Command['command']): Promise<void>
   /** Fetches the selected task again, after a failure. */
@@ -314,6 +317,7 @@ export function createSession(options: SessionOptions): Session {
       if (taskId.value === null) return Promise.resolve({ rows: [], total: 0 })
       return api.log(taskId.value, query, signal)
     },
+    fetchSystem: (names, span, signal) => api.system(taskId.value ?? '', names, span, signal),
     async patchTask(id, edit) {
       takeTasks([await api.edit(id, edit)], [])
     },

@@ -91,6 +91,7 @@ export const en = {
     stop: 'Stop',
     save: 'Save now',
     evaluate: 'Evaluate now',
+    log: 'Log now',
     stopTitle: 'Stop “{name}”?',
     stopText:
       'The training ends after the step it is in. Everything logged so far stays. Save first if you want to go on from here later.',
@@ -98,6 +99,17 @@ export const en = {
     saveAndStop: 'Save, then stop',
     sent: 'Sent. The training answers at its next step.',
     sentStop: 'Stop sent. The training ends after its current step.',
+    off: {
+      elsewhere: 'It runs elsewhere, or its journal was brought here: it can be stopped only where it was started.',
+      before_training: 'It has not begun to train yet.',
+      not_offered:
+        'This training takes no requests. A loop of your own takes a stop once it asks run.should_stop at each step.',
+      before_first_log: 'It trains on several ranks. Whether all of them take requests is known after the first log.',
+      ranks_differ:
+        'It trains on several ranks, and not all of them have Stepline: a stop on some alone would hang the others.',
+      ranks_unknown: 'It trains on several devices in a way that lets Stepline reach only one of them safely.',
+      never_logs: 'It trains on several ranks and never logs, which is when they would hear of a request.',
+    },
     failed: 'The command did not arrive',
   },
   controls: {
@@ -114,7 +126,9 @@ export const en = {
     axis: 'Axis',
     fit: 'Fit to 1–99%',
     fitHint:
-      'Scales to the 1st–99th percentile of what is in view. Points beyond are told in the chart’s header, never dropped; NaN marks stay.',
+      'Scales to the 1st–99th percentile of the raw values in view. For loss, perplexity and gradient norm the first fifth of each run is not counted while nothing is zoomed. Always inside: the newest value, evaluations after a run’s first third, and what a finding points at. Points beyond are told in the chart’s header, and a click there shows them; NaN marks stand on the axis and always stay.',
+    log: 'Log',
+    logHint: 'Powers of ten up the side; a speed stays as it is.',
     range: 'Range',
     whole: 'Whole',
     wholeHint: 'The whole history, thinned to 4,000 points without losing a spike',
@@ -193,6 +207,21 @@ export const en = {
     rest: 'More metrics',
 
     noValue: 'none yet',
+  },
+  system: {
+    title: 'System',
+    gpu_utilization: 'utilization',
+    gpu_memory: 'memory',
+    gpu_process_memory: 'memory of this run',
+    gpu_temperature: 'temperature',
+    gpu_power: 'power',
+    process_cpu: 'CPU of this run',
+    process_memory: 'Memory of this run',
+    process_read: 'Disk reads of this run',
+    process_written: 'Disk writes of this run',
+    system_cpu: 'CPU',
+    system_memory: 'Memory',
+    disk_used: 'Disk used',
   },
   help: {
     label: {
@@ -508,6 +537,13 @@ export const en = {
     data: 'Data',
     home: 'Data folder',
     homeText: 'Journals and the database lie here. To use another folder, start with --home or set STEPLINE_HOME.',
+    watch: 'Watched folders',
+    watchText:
+      'Histories that appear or grow in them come in by themselves, also from a mounted or synchronised folder of another machine. Nothing is written there.',
+    watchPath: 'Whole path of a folder',
+    watchAdd: 'Watch',
+    watchRemove: 'Watch {path} no longer',
+    watchProblem: 'Cannot be looked at: {why}. It is tried again.',
     database: 'Database',
     databaseMoved: 'The data folder lies on a network file system, where a database is not safe; it lies here instead.',
     journals: 'Journals of ended runs',

@@ -1,0 +1,80 @@
+"""axe-core finds nothing, on every page and state, in both themes and languages; and all is there without a mouse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stepline.home import Home
+from tests.browser import homes
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is missing: make setup").expect
+
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+NAMES = {"en": {"tasks": "Tasks", "settings": "Settings"}, "zh": {"tasks": "任务", "settings": "设置"}}
+
+
+def faults(page) -> list[str]:
+    if not AXE.exists():
+        pytest.skip("axe-core is missing: make setup")
+    if not page.evaluate("typeof axe === 'object'"):
+        page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [f"{each['id']}: {node['target']} {node['failureSummary']}" for each in found for node in each["nodes"]]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_axe_finds_nothing(home: Home, open_page, language: str, theme: str):
+    homes.one_of_each(home)
+    page = open_page(language, color_scheme=theme, reduced_motion="reduce")
+    expect(page.get_by_test_id("chart-loss")).to_be_visible()
+    found = {"monitor": faults(page)}
+    page.keyboard.press("o")
+    expect(page.get_by_test_id("chart-grad_norm")).to_be_visible()
+    found["other charts"] = faults(page)
+    page.get_by_test_id("task-selector").click()
+    expect(page.get_by_role("option")).to_have_count(5)
+    found["selector"] = faults(page)
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_test_id("help-sheet")).to_be_visible()
+    found["help"] = faults(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name=NAMES[language]["tasks"], exact=True).click()
+    expect(page.locator(".task-row")).to_have_count(5)
+    found["tasks"] = faults(page)
+    page.locator(".task-row").filter(has_text="stopped one").get_by_role("checkbox").click()
+    found["selected"] = faults(page)
+    page.get_by_test_id("delete").click()
+    expect(page.locator(".task-row")).to_have_count(4)
+    page.get_by_test_id("trash").click()
+    expect(page.get_by_test_id("trash-sheet")).to_be_visible()
+    found["trash"] = faults(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name=NAMES[language]["settings"], exact=True).click()
+    expect(page.get_by_test_id("home")).to_be_visible()
+    found["settings"] = faults(page)
+    assert {state: those for state, those in found.items() if those} == {}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_on_an_empty_home_and_after_the_connection_was_lost(open_page, app, theme: str):
+    page = open_page("zh", width=360, height=740, color_scheme=theme)
+    expect(page.get_by_test_id("empty-home")).to_be_visible()
+    assert faults(page) == []
+    app.stop()
+    expect(page.get_by_test_id("disconnected")).to_be_visible()
+    assert faults(page) == []
+
+
+@pytest.mark.parametrize("width", [360, 900, 1240, 3840])
+def test_nothing_runs_out_of_the_page_at_any_width(home: Home, open_page, width: int):
+    homes.one_of_each(home)
+    page = open_page("en", width=width, height=900)
+    expect(page.get_by_test_id("chart-loss")).to_be_visible()
+    for place in ("1", "2", "3"):
+        page.keyboard.press(place)
+        page.wait_for_timeout(100)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, place

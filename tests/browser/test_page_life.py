@@ -1,0 +1,78 @@
+"""What happens to a page in its life: an empty home, a restart beneath it, a history taken away as a file."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import pytest
+
+from stepline.app import App
+from stepline.demo import recorded
+from stepline.home import Home
+from tests.browser import homes
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is missing: make setup").expect
+
+
+@pytest.mark.parametrize(("language", "button"), [("en", "Run the demo"), ("zh", "运行演示")])
+def test_an_empty_home_offers_the_demo(home: Home, open_page, language: str, button: str):
+    page = open_page(language)
+    expect(page.get_by_test_id("empty-home")).to_contain_text("SteplineCallback()")
+    with page.expect_request("**/api/demo"):
+        page.get_by_role("button", name=button).click()
+    # Whichever demo it is; a recorded one is quicker to see here than a training.
+    recorded.play(home, threading.Event(), secs_per_step=0)
+    expect(page.get_by_test_id("chart-loss")).to_be_visible()
+
+
+def test_an_open_page_comes_back_by_itself_after_a_restart_and_catches_up(home: Home, open_page, app: App):
+    head = homes.header("seed")
+    homes.write(home, head, [homes.step(n, head.time) for n in (10, 20, 30)])
+    page = open_page()
+    expect(page.get_by_test_id("chart-loss").get_by_role("img")).to_have_attribute(
+        "aria-label", re.compile(" 3 points")
+    )
+    before = app.token
+    app.stop()
+    expect(page.get_by_test_id("disconnected")).to_be_visible()
+    homes.write(home, head, [homes.step(n, head.time) for n in (10, 20, 30, 40, 50)])
+    again = App(home)
+    again.start()
+    try:
+        assert again.token != before
+        expect(page.get_by_test_id("disconnected")).to_have_count(0)
+        image = page.get_by_test_id("chart-loss").get_by_role("img")
+        expect(image).to_have_attribute("aria-label", re.compile(" 5 points"))
+    finally:
+        again.stop()
+
+
+def test_every_record_is_taken_away_as_csv(home: Home, open_page):
+    homes.long(home, 6000)
+    page = open_page()
+    page.get_by_test_id("export").click()
+    with page.expect_download() as download:
+        page.get_by_test_id("export-csv").click()
+    lines = download.value.path().read_text("utf-8").splitlines()
+    assert len(lines) == 6000 + 2 + 1, "every step, start and end, and the heading"
+
+
+def test_the_mean_speed_of_a_review_is_exact(home: Home, open_page, app: App):
+    homes.long(home, 6000)
+    page = open_page()
+    mean = sum(400.0 + n % 7 for n in range(1, 6001)) / 6000
+    expect(page.get_by_test_id("figure-samples_per_second")).to_contain_text(f"{mean:.0f}")
+    (task,) = app.store.tasks()
+    assert app.detail(task.id)["mean_speed"] == pytest.approx(mean, rel=1e-12)
+
+
+def test_a_chart_can_be_drawn_by_powers_of_ten(home: Home, open_page):
+    homes.long(home, 500)
+    page = open_page()
+    box = page.get_by_role("checkbox", name="Log", exact=True)
+    expect(box).not_to_be_checked()
+    box.click()
+    with page.expect_response("**/api/settings") as kept:
+        expect(box).to_be_checked()
+    assert kept.value.request.post_data_json["logarithmic"] is True

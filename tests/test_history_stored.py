@@ -1,0 +1,97 @@
+"""Windows of a stored history, through its blocks, levels and rows: what the points themselves say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stepline import history, kernels
+from stepline.history import History, Smoothing
+from stepline.recording.journal import Header, Process, Record
+from stepline.store import Store
+from tests.bench.stored import fill
+from tests.test_history import assert_extremes
+
+TASK = "t"
+COUNT = 150_000
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """Two runs that live at once, then one more of the first's; NaN, losses that overflow, and rows at the end."""
+    kernels.prepare(wait=True)
+    store = Store.open(tmp_path_factory.mktemp("stored") / "s.db", writable=True)
+    process = Process(1, 1.0, "host", None, None)
+    for run in ("a", "b"):
+        store.begin_run(Header(TASK, "demo", None, run, 100.0, process, None, {}))
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=COUNT)
+    values[rng.random(COUNT) < 0.01] = np.nan
+    values[70_000:70_400] = np.nan
+    values[rng.integers(0, COUNT, 20)] = 900.0
+    for number, first in enumerate(range(0, COUNT, 30_000)):
+        run = "ab"[number % 2]
+        for begin, end in ((first, first + 27_000), (first + 27_000, first + 30_000)):
+            records = [
+                Record("step", 1e3 + n / 8, n * 3, n / 10, {"loss": value})
+                for n, value in enumerate(values[begin:end].tolist(), begin)
+            ]
+            store.append(run, records, position=end)
+    yield store
+    store.close()
+
+
+WINDOWS = [(0, COUNT), (0, 9_000), (65_536, 131_072), (131, 120_007), (70_100, 70_300), (COUNT - 500, COUNT)]
+
+
+@pytest.mark.parametrize(("first", "last"), WINDOWS)
+@pytest.mark.parametrize("points", [40, 4000])
+def test_a_window_has_the_extremes_and_the_places_of_the_points(stored, first, last, points):
+    window = history.window(stored, TASK, "loss", first=first, last=last, points=points)
+    columns = stored.columns(TASK, "loss", first, last)
+    assert window.points == len(columns.value)
+    assert window.marks.count.sum() == np.count_nonzero(~np.isfinite(columns.value))
+    assert_extremes(stored, window)
+    at = window.raw.sequence.astype(int) - first
+    np.testing.assert_array_equal(window.raw.step, columns.step[at])
+    np.testing.assert_array_equal(window.raw.time, columns.time[at])
+    epochs = history.window(stored, TASK, "loss", first=first, last=last, points=points, axis="epoch")
+    np.testing.assert_array_equal(epochs.raw.x, columns.epoch[at])
+
+
+@pytest.mark.parametrize(("first", "last"), WINDOWS)
+def test_a_smoothed_window_has_the_extremes_of_the_whole_line(stored, first, last):
+    smoothing = Smoothing(30, 10)
+    whole = history.window(stored, TASK, "loss", points=10**6, smoothing=smoothing).smooth
+    values = np.full(COUNT, np.nan)
+    values[whole.sequence.astype(int)] = whole.value
+    window = history.window(stored, TASK, "loss", first=first, last=last, points=400, smoothing=smoothing)
+    assert_extremes(stored, window, "smooth", values[first:last])
+    anew = History(stored).window(TASK, "loss", first=first, last=last, points=400, smoothing=smoothing, axis="time")
+    np.testing.assert_array_equal(anew.smooth.value, window.smooth.value)
+    at = window.smooth.sequence.astype(int)
+    np.testing.assert_array_equal(anew.smooth.x, stored.columns(TASK, "loss").time[at])
+
+
+@pytest.mark.parametrize(("first", "last"), WINDOWS)
+def test_perplexity_comes_from_levels_also_where_some_of_it_overflows(stored, first, last):
+    window = history.window(stored, TASK, "perplexity", first=first, last=last, points=400)
+    with np.errstate(over="ignore"):
+        values = np.exp(stored.columns(TASK, "loss", first, last).value)
+    assert_extremes(stored, window, values=values)
+    assert window.marks.count.sum() == np.count_nonzero(~np.isfinite(values))
+
+
+def test_a_spike_of_one_step_is_drawn_wherever_it_is(tmp_path):
+    """A thousand spikes, each in buckets of its own: one of them at a time would be a store for each."""
+    rng = np.random.default_rng(5)
+    count = 1_000_000
+    places = np.sort(rng.choice(count // 1024, 900, replace=False)) * 1024 + rng.integers(0, 1024, 900)
+    spikes = np.zeros(count)
+    spikes[places] = 100 + np.arange(900.0)
+    with_spikes = fill(tmp_path / "s.db", count, loss=spikes)
+    window = history.window(with_spikes, TASK, "loss")
+    hit = window.raw.value > 0
+    assert window.raw.sequence[hit].tolist() == places.tolist()
+    assert window.raw.value[hit].tolist() == spikes[places].tolist()
+    with_spikes.close()
