@@ -91,7 +91,7 @@ def test_the_requirements_are_pinned_by_hash_and_name_no_host() -> None:
 
 def test_torch_is_not_among_the_pinned_requirements() -> None:
     text = (ROOT / "requirements" / "dev.txt").read_text()
-    assert not re.search(r"^(torch|nvidia-(?!ml-py)|triton)", text, re.MULTILINE)
+    assert not re.search(r"^(torch==|nvidia-(?!ml-py)|triton)", text, re.MULTILINE)
 
 
 def test_what_the_extras_ask_for_is_pinned() -> None:

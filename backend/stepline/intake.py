@@ -54,12 +54,12 @@ def take_in_uploaded(ingest: Ingest, store: Store, folder: Path) -> list[Importe
     return [as_wire(each) for each in found]
 
 
-<<<<<<< HEAD
 def taken(imported: list[Imported]) -> TakenIn:
     """What became of each path, and the tasks that they belong to, each once."""
     tasks = dict.fromkeys(each["task"] for each in imported if each["task"] is not None)
     return {"tasks": list(tasks), "imported": imported}
-=======
+
+
 def take_in_found(
     ingest: Ingest, store: Store, path: Path, growing: bool, cancelled: Callable[[], bool] = lambda: False
 ) -> list[Imported]:
@@ -80,7 +80,6 @@ def end_abandoned(store: Store) -> None:
     for run in store.live_runs():
         if "imported.format" in run.settings:
             store.end_run(run.id, "stopped", "Its file was not followed to its end", run.updated or run.started)
->>>>>>> main
 
 
 def _bring_back(store: Store, found: Sequence[ImportResult]) -> None:

@@ -167,13 +167,9 @@ def register(app: Flask, door: Door) -> None:
     @app.post("/api/take-in")
     def take_in() -> Response:
         asked = asking.body(request, TakeIn)
-<<<<<<< HEAD
-        return json_answer(taken(door.take_in([Path(path) for path in asked["paths"]])))
-=======
         return json_answer(
-            _taken(door.take_in([Path(path) for path in asked.get("paths", [])], growing=asked.get("growing", False)))
+            taken(door.take_in([Path(path) for path in asked.get("paths", [])], growing=asked.get("growing", False)))
         )
->>>>>>> main
 
     @app.post(uploads.PATH)
     def import_() -> Response:
