@@ -20,12 +20,6 @@ def folder() -> Path | None:
     return Path(sys.executable).resolve().parent if getattr(sys, "frozen", False) else None
 
 
-def recorder_wheel() -> Path | None:
-    """The recorder alone as a wheel, pure Python and without a dependency; the packaged app carries it."""
-    here = folder()
-    return next(iter(sorted((here / "recorder").glob("stepline_recorder-*.whl"))), None) if here else None
-
-
 def outer_environment() -> dict[str, str]:
     """The environment as it was before the packaged app's starter changed it; a copy."""
     environment = dict(os.environ)

@@ -1,5 +1,5 @@
 """What the window does on Qt beyond what pywebview does there: menus with keys, the save dialog, zoom, coming to the
-front, a page's process that crashed, progress in the task bar. All but `call` belong into the window's own thread.
+front, a page's process that crashed. All but `call` belong into the window's own thread.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class QtSide(QObject):
         self._crashes = 0
         self._zoom = 1.0
         self._called.connect(lambda work: work(), Qt.ConnectionType.QueuedConnection)
-        QGuiApplication.setDesktopFileName(DESKTOP_FILE)  # by which a dock finds the icon and the progress
+        QGuiApplication.setDesktopFileName(DESKTOP_FILE)  # by which a dock finds the icon
         self._view.page().renderProcessTerminated.connect(self._crashed)
         self._view.page().profile().downloadRequested.connect(self._save)
         # Qt forgets the factor where a page's process is a new one.
@@ -48,9 +48,7 @@ class QtSide(QObject):
         self._called.emit(work)
 
     def set_menus(self, menus: Iterable[Menu]) -> None:
-        """In place of those before, as when the language has changed."""
         bar = self._native.menuBar()
-        bar.clear()
         for menu in menus:
             place = bar.addMenu(menu.title)
             for entry in menu.entries:
@@ -96,15 +94,6 @@ class QtSide(QObject):
         box.setDefaultButton(close)
         box.exec()
         return bool(box.clickedButton() is close)
-
-    def show_progress(self, progress: float | None) -> None:
-        """In the task bar, where the desktop draws what Unity's launcher interface says: KDE, Ubuntu's dock, others."""
-        from qtpy.QtDBus import QDBusConnection, QDBusMessage
-
-        message = QDBusMessage.createSignal("/stepline", "com.canonical.Unity.LauncherEntry", "Update")
-        shown = {"progress-visible": progress is not None, "progress": float(progress or 0.0)}
-        message.setArguments([f"application://{DESKTOP_FILE}.desktop", shown])
-        QDBusConnection.sessionBus().send(message)
 
     def _crashed(self, status: Any, code: int) -> None:
         """The page holds nothing that the server does not: loaded anew, it is as before."""

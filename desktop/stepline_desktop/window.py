@@ -53,7 +53,6 @@ class Window:
         self._window: Any = None
         self._qt: QtSide | None = None
         self._asked: list[dict[str, Any]] = []
-        self._followed: tuple[Any, Any] = (None, None)
         self._may_close = threading.Event()
         self._asking = threading.Lock()
         self._maximized = False
@@ -115,38 +114,13 @@ class Window:
         """Let the page show what was taken in (`wire.TakenIn`); once it stands, where it does not yet."""
         self._ask({"taken": dict(taken)})
 
-    def entitle(self, title: str) -> None:
-        """The words in the title bar and the window list."""
-        window = self._window
-        if window is not None and window.events.shown.is_set() and window.title != title:
-            window.title = title
-
-    def show_progress(self, progress: float | None) -> None:
-        """In the task bar, 0 to 1, where the desktop has that; None takes it away."""
-        if self._qt is not None:
-            qt = self._qt
-            qt.call(lambda: qt.show_progress(progress))
-
-    def follow_settings(self) -> None:
-        """Menus and dialogs in the language and the theme that the page has now."""
-        qt, settings = self._qt, self._look()
-        if qt is not None and settings != self._followed:
-            qt.call(lambda: self._dress(qt))
-
     def _make_qt(self, window: Any, zoom: float) -> None:
         from stepline_desktop.qt import QtSide
 
         self._qt = QtSide(window.native, self._words)
         self._qt.set_zoom(zoom)
-        self._dress(self._qt)
-
-    def _dress(self, qt: QtSide) -> None:
-        self._followed = self._look()
-        qt.set_theme(self._followed[1])
-        qt.set_menus(menus(self._words(), self._doing()))
-
-    def _look(self) -> tuple[Any, Any]:
-        return self._memory.setting("language", None), self._memory.setting("theme", None)
+        self._qt.set_theme(self._memory.setting("theme", None))
+        self._qt.set_menus(menus(self._words(), self._doing()))
 
     def _plain_menus(self) -> list[Any]:
         """pywebview's own, which have no keys; Qt's are made by `_make_qt`."""

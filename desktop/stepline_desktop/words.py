@@ -26,12 +26,6 @@ class Words(NamedTuple):
     reload: str
     help: str
     help_and_keys: str
-    completed: str
-    stopped: str
-    failed: str
-    unresponsive: str
-    finding: str
-    at_step: str
 
 
 ENGLISH = Words(
@@ -54,12 +48,6 @@ ENGLISH = Words(
     reload="Reload",
     help="Help",
     help_and_keys="Help and keys",
-    completed="Completed",
-    stopped="Stopped",
-    failed="Failed",
-    unresponsive="Not responding",
-    finding="Something to look at",
-    at_step="at step {step}",
 )
 CHINESE = Words(
     close_title="训练正在运行",
@@ -81,12 +69,6 @@ CHINESE = Words(
     reload="重新加载",
     help="帮助",
     help_and_keys="帮助与快捷键",
-    completed="已完成",
-    stopped="已停止",
-    failed="失败",
-    unresponsive="无响应",
-    finding="有需要留意的地方",
-    at_step="于第 {step} 步",
 )
 
 
