@@ -10,7 +10,7 @@ import textwrap
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -106,6 +106,7 @@ def test_extremes_are_those_of_the_slow_twin(form, values, seed):
 
 @FORMS
 @AT_EASE
+@example(values=np.array([6.22149864e-213, 0.0, 1e200]), span=2)
 @given(values=arrays(st.floats(-1e300, 1e300) | st.just(np.nan)), span=st.sampled_from([2, 3, 10, 100, 5000, 10**6]))
 def test_exponential_average_is_that_of_the_slow_twin(form, values, span):
     got, state = form.ema(values, span, None)

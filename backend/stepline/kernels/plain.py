@@ -52,7 +52,7 @@ def ema(values: Floats, span: int, state: EmaState | None) -> tuple[Floats, EmaS
     """See `stepline.kernels.ema`.
 
     Within a stretch the recurrence is a running sum of values divided by the weight's powers; a stretch ends before
-    those powers pass 1e60, and carries are handed from stretch to stretch.
+    those powers grow too large, and carries are handed from stretch to stretch.
     """
     finite = np.isfinite(values)
     out = np.full(len(values), np.nan)
@@ -65,12 +65,13 @@ def ema(values: Floats, span: int, state: EmaState | None) -> tuple[Floats, EmaS
     alpha = 2.0 / (span + 1.0)
     decay = 1.0 - alpha
     offset = kept - state.origin
-    # A power of two, so that it changes no digit: offsets near the largest float times 1e60 would overflow.
-    scale = 2.0**-400 if float(np.max(np.abs(offset))) > 1e200 else 1.0
+    # Offsets near the largest float times 1e60 would overflow: there stretches are shorter, and a power of two, which
+    # changes no digit, makes room. No more than that: 2^-400 alone took 6e-213 beside 1e200 to zero.
+    scale, growth = (2.0**-40, 1e7) if float(np.max(np.abs(offset))) > 1e200 else (1.0, 1e60)
     if decay == 0.0:
         numerator = offset * alpha
     else:
-        length = max(1, min(len(kept), int(math.log(1e60) / -math.log(decay))))
+        length = max(1, min(len(kept), int(math.log(growth) / -math.log(decay))))
         rows = -(-len(kept) // length)
         padded = np.zeros(rows * length)
         padded[: len(kept)] = offset * (alpha * scale)
