@@ -68,6 +68,7 @@ describe('times', () => {
     expect(en.join(en.duration(26520))).toBe('7 h 22 min')
     expect(zh.join(zh.duration(26520))).toBe('7 小时 22 分钟')
     expect(en.join(en.duration(42))).toBe('42 s')
+    expect(en.join(en.duration(0))).toBe('–')
     expect(en.join(en.duration(86400 * 3))).toBe('3 d 0 h')
   })
 

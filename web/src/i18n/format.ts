@@ -50,7 +50,7 @@ export interface Format {
   moment(secs: number): string
   /** "now", "14:32", "yesterday, 22:41", "Nov 21". */
   when(secs: number | null, nowSecs: number): string
-  /** 26520 → 7 h 22 min. */
+  /** 26520 → 7 h 22 min; 0 → –. */
   duration(secs: number): Part[]
   /** [2580, 2880] → 43–48 min. */
   remaining(range: readonly [number, number]): Part
@@ -112,6 +112,8 @@ export function createFormat(language: Language): Format {
       return dateFormat(language, 'year', { dateStyle: 'medium' }).format(then)
     },
     duration(secs) {
+      // No training took exactly nothing: an imported history told no times.
+      if (secs === 0) return [{ figure: words.common.none, unit: '' }]
       if (secs < MINUTE_SECS) return [{ figure: whole(secs), unit: unit.seconds }]
       if (secs < HOUR_SECS) return [{ figure: whole(Math.max(1, secs / MINUTE_SECS)), unit: unit.minutes }]
       const minutes = Math.round(secs / MINUTE_SECS)
@@ -139,7 +141,7 @@ export function createFormat(language: Language): Format {
       const to = fixed(Math.max(0, most) / size, decimals)
       return { figure: from === to ? to : `${from}–${to}`, unit: name }
     },
-    join: (parts) => parts.map((part) => `${part.figure} ${part.unit}`).join(' '),
+    join: (parts) => parts.map((part) => `${part.figure} ${part.unit}`.trim()).join(' '),
   }
 }
 
