@@ -1,7 +1,7 @@
 """Read a task back in a notebook: `history = stepline.load("pilot")`.
 
     history.metrics, history.runs           what there is
-    history.series("loss")                  every point as logged: .sequence .step .time .value
+    history.series("loss")                  every point: .sequence .step .time .value
     history.window("loss", points=4000)     what a chart gets: .sequence .step .value in drawing order
     history.to_pandas(), history.to_polars()
 
@@ -80,7 +80,7 @@ class TaskHistory:
         return list(self._store.runs(self.id))
 
     def series(self, name: str) -> Series:
-        """Every point as logged: .sequence .run .step .epoch .time .value. SeriesNotFound."""
+        """Every point as logged, but NaN where a loss of 0.0 hid one: .sequence .run .step .epoch .time .value. SeriesNotFound."""
         return self._history.series(self.id, name)
 
     def window(
