@@ -80,7 +80,10 @@ class TaskHistory:
         return list(self._store.runs(self.id))
 
     def series(self, name: str) -> Series:
-        """Every point as logged, but NaN where a loss of 0.0 hid one: .sequence .run .step .epoch .time .value. SeriesNotFound."""
+        """Every point as logged, but NaN where a loss of 0.0 hid one. SeriesNotFound.
+
+        Arrays of one length: .sequence .run .step .epoch .time .value.
+        """
         return self._history.series(self.id, name)
 
     def window(

@@ -70,7 +70,7 @@ class History:
         self._generations: dict[str, int] = {}
 
     def series(self, task_id: str, name: str) -> Series:
-        """Every point as logged, but NaN where a loss of 0.0 hid one. SeriesNotFound where the task has no such series."""
+        """Every point as logged, but NaN where a loss of 0.0 hid one. SeriesNotFound where there is no such series."""
         cursor = self._cursor(task_id)
         return self._known(task_id, name).points(0, cursor, ("step", "epoch", "time"))
 
