@@ -167,6 +167,10 @@ def deb(folder: Path) -> Path:
         " Live while it runs, whole afterwards; offline, without an account. A desktop app that keeps\n"
         " every log of a training and shows it without hiding a spike.\n"
     )
+    # Started by root, Python leaves its compiled modules beside the files that the package knows of.
+    after = root / "DEBIAN" / "postrm"
+    after.write_text('#!/bin/sh\nset -e\ncase "$1" in remove | purge) rm -rf /usr/lib/stepline ;; esac\n')
+    after.chmod(0o755)
     place = DIST / f"stepline_{VERSION}_amd64.deb"
     run("dpkg-deb", "--root-owner-group", "-Zzstd", "-z9", "--threads-max=2", "--build", root, place)
     return place
