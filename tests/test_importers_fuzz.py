@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from stepline.errors import ImportFailed
@@ -113,6 +113,7 @@ def test_the_store_has_all_of_a_task_or_nothing(tmp_path_factory, form, flips, c
 
 
 @settings(SHORT, max_examples=200)
+@example(data=b"\x08")
 @given(data=st.binary(max_size=3000))
 def test_any_bytes_are_a_history_or_no_history(tmp_path, data):
     path = tmp_path / "file"

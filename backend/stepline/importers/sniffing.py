@@ -102,6 +102,8 @@ def _text_format(path: Path, words: str, *, whole: bool) -> str:
     sample = [line for each in words.splitlines() if (line := without_terminal(each)).strip()]
     if not whole and len(sample) > 1:
         sample.pop()
+    if not sample:
+        raise _not_one(path, "It holds nothing but what moves a terminal's cursor", "")
     sample = sample[:_SAMPLE_LINES]
     objects = [found for line in sample if (found := json_rows.parsed(line.strip().rstrip(","))) is not None]
     # A side-car has the first three too.
