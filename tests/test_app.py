@@ -169,7 +169,7 @@ def test_a_writer_killed_is_taken_over(home, other):
         assert read_address(home).pid == other.process.pid, "a killed process takes nothing back"
         assert looking.until("hello")["writer"] is True
         assert beside.is_writer
-        assert read_address(home).pid == os.getpid()
+        wait_for(lambda: read_address(home).pid == os.getpid())
         append(path, *steps([11]))
         wait_for(lambda: asked(beside, "/api/tasks/t1").json["cursor"] == 11)
         assert asked(beside, "/api/tasks/t1", method="PATCH", body={"notes": "mine"}).status == 200

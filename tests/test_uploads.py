@@ -124,7 +124,8 @@ def test_more_than_the_limit_is_refused_before_it_is_read(app):
     assert answer.status == 413
 
 
-NAMES = st.text(st.characters(exclude_characters='"\r\n\0', exclude_categories=["Cs"]), min_size=1, max_size=300)
+# A name that ends with a backslash would escape the quote behind it in the part's header.
+NAMES = st.text(st.characters(exclude_characters='\\"\r\n\0', exclude_categories=["Cs"]), min_size=1, max_size=300)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

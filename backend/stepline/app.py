@@ -206,6 +206,7 @@ class App:
         ingest.on_change = lambda tasks: self.live.nudge()
         ingest.start()
         self._ingest = ingest
+        publish_address(self.home, self._server.address, self._server.token)
         end_abandoned(store)
         self._watching = Watching(
             lambda: watched_folders(store),
@@ -216,7 +217,6 @@ class App:
         self._watching.start()
         self._sampling = Sampling(store)
         self._sampling.start()
-        publish_address(self.home, self._server.address, self._server.token)
 
     def _wait_for_lock(self) -> None:
         told = ""
