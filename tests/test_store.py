@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 import sqlite3
+import subprocess
 import threading
+import time
 from dataclasses import fields
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepline.errors import DatabaseDamaged, DatabaseNewer, StoreError, TaskAmbiguous, TaskNotFound
+from stepline.home import Home
 from stepline.recording.journal import Header, Heartbeat, Process, Record, Update
 from stepline.store import Store, migrations
 from stepline.store.models import MODELS
@@ -612,3 +616,88 @@ def test_a_reader_where_no_database_is_yet_is_told_so(home):
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     with pytest.raises(StoreError, match="cannot be opened"):
         Store.open(tmp_path / "none" / "stepline.db", writable=True)
+
+
+def test_a_store_that_is_closed_while_others_read_tells_them_so(home, store, fill):
+    fill.append(fill.begin(), *(step(number) for number in range(20_000)))
+    for _ in range(20):
+        reader = Store.open(home.database, writable=False)
+        told = []
+        begun = threading.Barrier(4)
+
+        def read(reader=reader, told=told, begun=begun):
+            begun.wait()
+            try:
+                while True:
+                    list(reader.records("t1", newest_first=True, limit=500))
+                    reader.columns("t1", "loss")
+                    reader.tasks()
+            except StoreError as error:
+                told.append(str(error))
+
+        threads = [threading.Thread(target=read) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        begun.wait()
+        time.sleep(0.02)
+        reader.close()
+        for thread in threads:
+            thread.join()
+        assert len(told) == 3
+        assert all("closed" in each for each in told)
+    store.close()
+    assert not home.database.with_name("stepline.db-wal").exists(), "the last one puts its log into the file"
+
+
+def test_a_locked_and_a_read_only_database_are_told_and_lose_nothing(home, store, fill):
+    run = fill.begin()
+    fill.append(run, step(0))
+    reader = Store.open(home.database, writable=False)
+    with pytest.raises(StoreError, match="cannot be written"):
+        reader.append(run, [step(1)], position=2)
+    reader.close()
+    other = sqlite3.connect(home.database)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="stayed locked"):
+        fill.append(run, step(1))
+    other.rollback()
+    other.close()
+    fill.append(run, step(1))
+    assert [entry.step for entry in store.records("t1")] == [0, 1]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 3 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if not mounted or mounted.returncode:
+        pytest.skip("mounting a small file system needs root on Linux, outside a sandbox")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_disk_is_told_and_what_is_missing_comes_when_there_is_room(small_disk):
+    home = Home.open(small_disk)
+    ballast = small_disk / "ballast"
+    store = Store.open(home.database, writable=True)
+    fill = Filling(store)
+    run = fill.begin()
+    ballast.write_bytes(bytes(1_500_000))
+    rng = np.random.default_rng(0)
+    taken = 0
+    told = None
+    while told is None:
+        try:
+            taken += fill.append(run, *(step(taken + number, float(rng.normal())) for number in range(1_000)))
+        except StoreError as error:
+            told = error
+    assert "is full" in told.what
+    assert store.task("t1").records == taken == len(list(store.records("t1")))
+    ballast.unlink()
+    fill.append(run, *(step(taken + number) for number in range(1_000)))
+    assert [entry.step for entry in store.records("t1")] == list(range(taken + 1_000))
+    store.close()

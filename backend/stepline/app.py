@@ -117,7 +117,7 @@ class App:
         if self._lock.held:
             withdraw_address(self.home)
         self.live.stop()
-        all_ended = self._server.stop()
+        self._server.stop()
         if self._watching is not None:
             self._watching.stop()
         if self._ingest is not None:
@@ -126,10 +126,8 @@ class App:
             self._sampling.stop()
         if self._findings is not None:
             self._findings.stop()
-        # Closing a connection that another thread is reading from crashes the process, and a training may be in it.
-        if all_ended:
-            for store in (*self._left_stores, *([self._store] if self._store is not None else [])):
-                store.close()
+        for store in (*self._left_stores, *([self._store] if self._store is not None else [])):
+            store.close()
         self._lock.release()
 
     def detail(self, task_id: str) -> TaskDetail:

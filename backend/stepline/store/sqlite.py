@@ -32,8 +32,65 @@ _HEADER_BYTES = 100
 FETCHED_ROWS = 16_384
 
 
+class _Cursor(sqlite3.Cursor):
+    """One call at a time on a connection: closing it while another thread is in one crashes the process."""
+
+    connection: _Connection
+
+    def execute(self, *arguments: Any) -> Any:
+        with self.connection.used():
+            return super().execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> Any:
+        with self.connection.used():
+            return super().executemany(*arguments)
+
+    def fetchone(self) -> Any:
+        with self.connection.used():
+            return super().fetchone()
+
+    def fetchmany(self, *arguments: Any) -> Any:
+        with self.connection.used():
+            return super().fetchmany(*arguments)
+
+    def fetchall(self) -> Any:
+        with self.connection.used():
+            return super().fetchall()
+
+    def __next__(self) -> Any:
+        with self.connection.used():
+            return super().__next__()
+
+
 class _Connection(sqlite3.Connection):
-    """Only so that a connection can be referred to weakly: one that a thread leaves behind closes with the thread."""
+    """Of one thread, closed by any; can be referred to weakly, so that one that a thread leaves closes with it."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._guard = threading.RLock()
+        self._ended = False
+
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        return super().cursor(factory)
+
+    def used(self) -> threading.RLock:
+        """Held during a call. Raises sqlite3.ProgrammingError once it is to be closed: a reader that went on taking
+        the lock kept the one that closes waiting for ever."""
+        if self._ended:
+            raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
+        return self._guard
+
+    def end(self) -> None:
+        """Close it; a statement that runs is interrupted."""
+        self._ended = True
+        if not self._guard.acquire(blocking=False):
+            # Only then: an interrupted connection does not put its log into the file when it closes.
+            self.interrupt()
+            self._guard.acquire()
+        try:
+            self.close()
+        finally:
+            self._guard.release()
 
 
 class Database(peewee.SqliteDatabase):
@@ -56,10 +113,12 @@ class Database(peewee.SqliteDatabase):
         )
 
     def _connect(self) -> Any:
-        if self._ended:
-            raise StoreError(f"The database {self.path} is closed", action="Open it again")
         connection = super()._connect()  # type: ignore[misc]
         with self._connections_lock:
+            # Asked here: one that is opened while all are closed would stay open.
+            if self._ended:
+                connection.end()
+                raise StoreError(f"The database {self.path} is closed", action="Open it again")
             self._connections.add(connection)
         return connection
 
@@ -71,13 +130,21 @@ class Database(peewee.SqliteDatabase):
         with translated(self.path):
             return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
 
+    def rollback(self) -> None:
+        # A full disk makes SQLite take the transaction back by itself; asked again it would tell of that instead.
+        if self.connection().in_transaction:
+            super().rollback()
+
     def end(self) -> None:
-        """Close the connections of all threads. The last one to close a database puts its log into the file."""
-        self._ended = True
+        """Close the connections of all threads; what they read from then on raises StoreError.
+
+        The last one to close a database puts its log into the file.
+        """
         with self._connections_lock:
+            self._ended = True
             for connection in list(self._connections):
                 with suppress(sqlite3.Error):
-                    connection.close()
+                    connection.end()
             self._connections.clear()
         with suppress(peewee.PeeweeException):
             self.close()
@@ -218,6 +285,8 @@ def _error(path: Path, error: Exception, code: int | None = None) -> StoreError:
         driver = driver.orig
     code = (code or getattr(driver, "sqlite_errorcode", None) or 0) & 0xFF
     why = str(driver)
+    if code == sqlite3.SQLITE_INTERRUPT or isinstance(driver, sqlite3.ProgrammingError):
+        return StoreError(f"The database {path} was closed", why=why, action="Open it again")
     if code == sqlite3.SQLITE_NOTADB:
         return DatabaseDamaged(
             f"{path} is not a database",
