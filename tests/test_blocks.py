@@ -82,13 +82,14 @@ floats = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from(
         for each in ("010000000000f87f", "00000000000000f8", "0000000000000080")
     ]
 )
+# None is called "loss": what of it hides a NaN is told in the tests of that.
 records = st.builds(
     Record,
     st.sampled_from(["train_start", "step", "evaluation", "checkpoint", "train_end", "message"]),
     st.floats(0, 4e9),
     st.none() | st.integers(-(2**63) + 1, 2**63 - 1),
     st.none() | st.floats(allow_nan=False, allow_infinity=False),
-    st.dictionaries(st.sampled_from(["loss", "lr", "a", "名"]) | names, floats | names, max_size=4),
+    st.dictionaries(st.sampled_from(["lr", "a", "名"]) | names, floats | names, max_size=4),
     st.none() | names,
     st.dictionaries(names, st.none() | st.booleans() | st.integers(-9, 9) | names, max_size=2),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from stepline.errors import StoreError
 from stepline.recording.journal import Header, Heartbeat, Process, Record, Update
 from stepline.store import KIND_CODES, NO_STEP, RecordColumns, Store, Values
-from tests.test_blocks import records
+from tests.test_blocks import floats, names, records
 
 PROCESS = Process(7, 1000.5, "host", "boot", "ns")
 LEARNED = (Heartbeat(150.0, 3, "save"), Update(50, {"git.commit": "abc"}, "renamed"))
@@ -60,8 +61,22 @@ def contents(store):
     return list(map(repr, (*entries, store.metrics("t1"), store.runs("t1"), store.checkpoints("t1"), summed)))
 
 
+def with_losses(record, metrics):
+    return replace(record, metrics={**record.metrics, **metrics})
+
+
+losses = st.sampled_from([0.0, -0.0, 1.0, 0.01]) | floats | names
+records_of_a_trainer = records | st.builds(
+    with_losses, records, st.dictionaries(st.sampled_from(["loss", "grad_norm"]), losses, min_size=1)
+)
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.tuples(st.sampled_from(["r1", "r2"]), st.lists(records, max_size=8), st.booleans()), max_size=4))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["r1", "r2"]), st.lists(records_of_a_trainer, max_size=8), st.booleans()), max_size=4
+    )
+)
 def test_columns_are_the_records_they_stand_for(tmp_path_factory, batches):
     one, other = (opened(tmp_path_factory.mktemp("store")) for _ in range(2))
     try:

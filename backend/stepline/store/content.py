@@ -220,7 +220,8 @@ def _of_records(records: Sequence[RecordLike], run_id: int, first: int, set_id: 
         np.full(count, run_id, np.int64),
         np.fromiter(map(KIND_CODES.__getitem__, map(_kind, records)), np.uint8, count),
         np.array([NO_STEP if step is None else step for step in steps] if None in steps else steps, np.int64),
-        np.array(list(map(_epoch, records)), np.float64),
+        # -0.0 becomes 0.0, as in a row: SQLite has no other.
+        np.array(list(map(_epoch, records)), np.float64) + 0.0,
         np.fromiter(map(_time, records), np.float64, count),
         np.zeros(count, np.int64),
     )

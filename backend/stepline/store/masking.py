@@ -60,7 +60,8 @@ def masked(loss: Floats, bad_norm: Mask, no_norm: Mask, before: Before) -> Mask:
 
     bad_norm: where a gradient norm that is not finite stands beside; no_norm: where one of exactly 0 does.
     """
-    zero = loss == 0.0
+    # A mean of nothing is +0.0; the log gives back that, so -0.0 stays as it is.
+    zero = (loss == 0.0) & ~np.signbit(loss)
     found: Mask = zero & bad_norm
     doubtful = np.flatnonzero(zero & ~bad_norm & ~no_norm)
     if not len(doubtful):

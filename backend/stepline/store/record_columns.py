@@ -78,7 +78,7 @@ def _content_of(columns: RecordColumns, run_id: int, first: int, set_id: SetId) 
         np.full(count, run_id, np.int64),
         np.zeros(count, np.uint8) if kind is None else _column("kind", kind, np.uint8, count),
         np.full(count, NO_STEP) if step is None else _column("step", step, np.int64, count),
-        np.full(count, np.nan) if epoch is None else _column("epoch", epoch, np.float64, count),
+        np.full(count, np.nan) if epoch is None else _column("epoch", epoch, np.float64, count) + 0.0,
         time,
         ids[members],
         metrics,
