@@ -36,8 +36,11 @@ fix: setup ## repair what a linter can repair
 	$(BIN)/python -m stepline.wire_typescript
 	cd web && npm run fix
 
-bench: setup ## measure what is promised, on this machine
-	$(BIN)/python -m tests.bench
+bench: setup ## measure what is promised, on this machine; ARGS="kernels backlog" for parts of it
+	$(BIN)/python -m tests.bench $(ARGS)
+
+peers: setup ## install the tools that the benchmarks are compared with
+	@$(PIP) install --quiet --editable ".[peers]"
 
 dev: setup ## the page with hot reload against the live backend
 	@$(BIN)/python build/dev.py
@@ -95,4 +98,4 @@ $(DONE)/project: pyproject.toml $(DONE)/requirements web/node_modules/.package-l
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help setup demo test lint fix bench dev page pin package package-test clean
+.PHONY: help setup demo test lint fix bench peers dev page pin package package-test clean

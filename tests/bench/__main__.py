@@ -13,10 +13,17 @@ import time
 from pathlib import Path
 
 from stepline import kernels as stepline_kernels
-from tests.bench import kernels, page, recording, windows
+from tests.bench import backlog, kernels, page, recording, windows
 from tests.bench.timing import Row
 
-PARTS = {"kernels": kernels.rows, "windows": windows.rows, "recording": recording.rows, "page": page.rows}
+PARTS = {
+    "kernels": kernels.rows,
+    "windows": windows.rows,
+    "backlog": backlog.rows,
+    "recording": recording.rows,
+    "page": page.rows,
+}
+"""Each gives the rows of its measures, at the sizes it is given or at its own."""
 HEAD = ("measure", "points", "ours", "peer or floor", "its", "ratio", "goal", "met")
 FORM = "{:<52} {:>11} {:>10} {:<37} {:>10} {:>7} {:>7} {:>4}"
 
