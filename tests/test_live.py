@@ -260,7 +260,7 @@ def test_another_processs_commit_is_noticed(live):
         store.append("r1", [Record("step", 1.0, 7, None, {{"loss": 0.25}})], position=1)
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True, timeout=60)
-    client.wait(lambda: client.rows == [0])
+    client.wait(lambda: client.rows == [0] and len(client.frames) == len(client.of("facts")))
     assert client.points().tolist() == [0.25]
 
 
@@ -272,7 +272,7 @@ def test_whatever_was_logged_comes_as_it_was_logged(live):
     write(
         store, "r1", [Record("step", 1.0, step, None, {"loss": value, "text": "好"}) for step, value in enumerate(odd)]
     )
-    client.wait(lambda: len(client.rows) == 6)
+    client.wait(lambda: len(client.rows) == 6 and len(client.frames) == len(client.of("facts")))
     rows = [row for message in client.of("facts") for row in message["rows"]]
     assert [row["metrics"]["loss"] for row in rows] == ["NaN", "Infinity", "-Infinity", 5e-324, 1e308, -0.0]
     assert rows[0]["metrics"]["text"] == "好"
