@@ -9,21 +9,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stepline.errors import DatabaseNewer, StoreError, TaskAmbiguous, TaskNotFound
+from stepline.errors import DatabaseNewer, StoreError
 from stepline.recording.journal import Header
 from stepline.store import entries, level_reading, migrations, reading, samples, sqlite, statements, trash, writing
 from stepline.store.block_columns import PLACES
 from stepline.store.checking import RunCheck
 from stepline.store.levels import Levels
 from stepline.store.models import (
-    ChangeModel,
     CheckpointModel,
     RemovedRunModel,
     RunModel,
@@ -31,12 +29,12 @@ from stepline.store.models import (
     SettingModel,
     TaskModel,
 )
-from stepline.store.naming import Named, display_names
 from stepline.store.record_columns import RecordColumns
 from stepline.store.rows import LIVE, CheckpointRow, Columns, Entry, LogEntry, MetricRow, RunRow, TaskRow
 from stepline.store.samples import Samples
 from stepline.store.sources import SourceRow, Together
 from stepline.store.sources import find as find_sources
+from stepline.store.task_list import TaskList, count_of_changes, not_found
 from stepline.store.wanted import Wanted
 from stepline.wire import Status
 
@@ -51,11 +49,7 @@ class Store:
         self._writing = threading.Lock()
         self._sets: writing.MetricSets = {}
         self._names = reading.MetricNames(database)
-        self._tasks_lock = threading.Lock()
-        self._tasks_version = -1
-        self._removals = -1
-        self._tasks: dict[str, tuple[int, TaskRow, Named]] = {}
-        self._task_ids: dict[str, int] = {}
+        self._tasks = TaskList(database)
 
     @classmethod
     def open(cls, path: Path, *, writable: bool) -> Store:
@@ -129,7 +123,7 @@ class Store:
         with self._writing:
             gone = writing.forget_run(self._database, run_id)
         # The numbers of their rows may be given again.
-        self._all_tasks()
+        self._tasks.all()
         return gone
 
     def add_sample(self, run_id: str, time: float, values: dict[str, float]) -> None:
@@ -148,7 +142,7 @@ class Store:
         given = {"label": label, "tags": tags if tags is _UNSET else list(tags), "notes": notes}
         with self._writing:
             if not writing.change_task(self._database, task_id, {k: v for k, v in given.items() if v is not _UNSET}):
-                raise _not_found(task_id)
+                raise not_found(task_id)
 
     def put_in_trash(self, task_ids: Sequence[str], time: float) -> None:
         """Raises TaskNotFound, and TaskIsLive where one still trains; then none is put there."""
@@ -166,7 +160,7 @@ class Store:
             writing.count_change(self._database)
             gone = trash.remove(self._database, task_ids, time)
         # The numbers of their rows may be given again.
-        self._all_tasks()
+        self._tasks.all()
         return gone
 
     def welcome_run(self, run_id: str) -> None:
@@ -193,7 +187,7 @@ class Store:
 
     def settle(self, task_id: str) -> None:
         """Pack all of a task's records into blocks, and see that they are on the disk. Raises TaskNotFound."""
-        number = self._number(task_id)
+        number = self._tasks.number(task_id)
         with self._writing, sqlite.on_disk(self._database), sqlite.writing(self._database):
             writing.pack_all(self._database, number)
 
@@ -220,16 +214,15 @@ class Store:
 
     def version(self) -> int:
         """A number that grows with every change of a task, a run or a record, by whatever process."""
-        ((count,),) = statements.select(self._database, ChangeModel, ("count",), id=1)
-        return int(count)
+        return count_of_changes(self._database)
 
     def tasks(self) -> list[TaskRow]:
         """All tasks but those in the trash, the one that changed last first. Costs what changed since the last call."""
-        return [row for row in self._all_tasks() if row.trashed is None]
+        return [row for row in self._tasks.all() if row.trashed is None]
 
     def trash(self) -> list[TaskRow]:
         """The tasks in the trash, the one that came there last first."""
-        return sorted((row for row in self._all_tasks() if row.trashed), key=lambda row: row.trashed or 0, reverse=True)
+        return sorted((row for row in self._tasks.all() if row.trashed), key=lambda row: row.trashed or 0, reverse=True)
 
     def removed_runs(self) -> set[str]:
         """Ids of the runs of removed tasks."""
@@ -237,36 +230,18 @@ class Store:
 
     def task(self, task_id: str) -> TaskRow:
         """Raises TaskNotFound."""
-        with self._tasks_lock:
-            self._refresh_tasks()
-            found = self._tasks.get(task_id)
-        if found is None:
-            raise _not_found(task_id)
-        return found[1]
+        return self._tasks.get(task_id)
 
     def find_task(self, name_or_id: str) -> TaskRow:
         """The task of that id, else of that name as it is shown, else of that name or key as its run gave it.
 
         Raises TaskNotFound, or TaskAmbiguous with the ids of those that bear the name.
         """
-        tasks = {task.id: task for task in self.tasks()}
-        if name_or_id in tasks:
-            return tasks[name_or_id]
-        given = [named for _, _, named in list(self._tasks.values()) if name_or_id in (named.name, named.key)]
-        shown = [task for task in tasks.values() if task.name == name_or_id]
-        found = shown or [tasks[named.id] for named in given if named.id in tasks]
-        if not found:
-            raise _not_found(name_or_id)
-        if len(found) > 1:
-            raise TaskAmbiguous(
-                f"{len(found)} tasks are called {name_or_id!r}",
-                action="Name one by its id: " + ", ".join(task.id for task in found),
-            )
-        return found[0]
+        return self._tasks.find(name_or_id)
 
     def runs(self, task_id: str) -> list[RunRow]:
         """A task's runs by number. Raises TaskNotFound."""
-        query = RunModel.select().where(RunModel.task_id == self._number(task_id)).order_by(RunModel.number)
+        query = RunModel.select().where(RunModel.task_id == self._tasks.number(task_id)).order_by(RunModel.number)
         return [RunRow.of(run, task_id) for run in sqlite.rows(self._database, query)]
 
     def run(self, run_id: str) -> RunRow | None:
@@ -293,7 +268,9 @@ class Store:
 
     def metrics(self, task_id: str) -> list[MetricRow]:
         """A task's metrics by name. Raises TaskNotFound."""
-        query = SeriesModel.select().where(SeriesModel.task_id == self._number(task_id)).order_by(SeriesModel.name)
+        query = (
+            SeriesModel.select().where(SeriesModel.task_id == self._tasks.number(task_id)).order_by(SeriesModel.name)
+        )
         return [
             MetricRow(
                 row.name,
@@ -312,7 +289,7 @@ class Store:
         """The cursor: the sequence that the task's next record will have. Raises TaskNotFound."""
         found = statements.select(self._database, TaskModel, ("next_sequence",), uid=task_id)
         if not found:
-            raise _not_found(task_id)
+            raise not_found(task_id)
         return int(found[0][0])
 
     def columns(
@@ -329,19 +306,19 @@ class Store:
         places: which of step, epoch and time are wanted; the others hold anything.
         """
         until = self.next_sequence(task_id) if last is None else last
-        return reading.columns(self._database, self._names, self._number(task_id), metric, first, until, places)
+        return reading.columns(self._database, self._names, self._tasks.number(task_id), metric, first, until, places)
 
     def columns_in_parts(
         self, task_id: str, metric: str, first: int, last: int, *, places: Collection[str]
     ) -> Iterator[Columns]:
         """The same in parts of up to 65,536 records, in the memory of one. To be read to the end without a pause: the
         database's log cannot be cut back meanwhile. Raises TaskNotFound."""
-        number = self._number(task_id)
+        number = self._tasks.number(task_id)
         return reading.columns_in_parts(self._database, self._names, number, metric, first, last, places)
 
     def places(self, task_id: str, sequence: NDArray[np.int64], column: str) -> NDArray[np.float64]:
         """step, epoch or time of the records with these sequences, ascending; NaN where one has none."""
-        return reading.places(self._database, self._number(task_id), sequence, column)
+        return reading.places(self._database, self._tasks.number(task_id), sequence, column)
 
     def records(
         self,
@@ -363,13 +340,13 @@ class Store:
         until = self.next_sequence(task_id)
         until = until if last is None else min(last, until)
         return entries.records(
-            self._database, self._names, self._number(task_id), first, until, Wanted(kinds, search),
+            self._database, self._names, self._tasks.number(task_id), first, until, Wanted(kinds, search),
             limit=limit, offset=offset, newest_first=newest_first,
         )  # fmt: skip
 
     def count_records(self, task_id: str, kinds: Collection[str] | None = None, search: str | None = None) -> int:
         """Records that `records` gives for these. Raises TaskNotFound."""
-        return entries.count(self._database, self._names, self._number(task_id), Wanted(kinds, search))
+        return entries.count(self._database, self._names, self._tasks.number(task_id), Wanted(kinds, search))
 
     def levels(self, task_id: str, metric: str, shift: int, first: int = 0, last: int | None = None) -> Levels:
         """One series in buckets of 2^shift sequences, of the points with first <= sequence < last (None: to the end).
@@ -378,14 +355,14 @@ class Store:
         buckets narrower than 128, and at the edges. Raises TaskNotFound.
         """
         until = self.next_sequence(task_id) if last is None else last
-        return level_reading.read(self._database, self._names, self._number(task_id), metric, shift, first, until)
+        return level_reading.read(self._database, self._names, self._tasks.number(task_id), metric, shift, first, until)
 
     def generation(self, task_id: str) -> int:
         """How often records of the task were taken away (an import was replaced). What was read of a task stays true,
         and only grows, while this stays. Raises TaskNotFound."""
         found = statements.select(self._database, TaskModel, ("generation",), uid=task_id)
         if not found:
-            raise _not_found(task_id)
+            raise not_found(task_id)
         return int(found[0][0])
 
     def samples(
@@ -395,16 +372,16 @@ class Store:
 
         A name without a sample there is left out. Raises TaskNotFound.
         """
-        return samples.read(self._database, self._names.of, self._number(task_id), list(names), first, last)
+        return samples.read(self._database, self._names.of, self._tasks.number(task_id), list(names), first, last)
 
     def newest_sample(self, task_id: str) -> dict[str, float]:
         """The newest GPU and system figures of a task, by name; empty where it has none. Raises TaskNotFound."""
-        return samples.newest(self._database, self._names.of, self._number(task_id))
+        return samples.newest(self._database, self._names.of, self._tasks.number(task_id))
 
     def checkpoints(self, task_id: str) -> list[CheckpointRow]:
         """A task's checkpoints by sequence. Raises TaskNotFound."""
         model = CheckpointModel
-        number = self._number(task_id)
+        number = self._tasks.number(task_id)
         runs = RunModel.select(RunModel.id, RunModel.uid, RunModel.number).where(RunModel.task_id == number)
         names = {each: (uid, place) for each, uid, place in sqlite.rows(self._database, runs.tuples())}
         query = model.select().where(model.task_id == number).order_by(model.sequence)
@@ -413,51 +390,5 @@ class Store:
             for row in sqlite.rows(self._database, query)
         ]
 
-    def _all_tasks(self) -> list[TaskRow]:
-        with self._tasks_lock:
-            self._refresh_tasks()
-            rows = sorted(self._tasks.values(), key=lambda each: each[0], reverse=True)
-            return [row for _, row, _ in rows]
-
-    def _refresh_tasks(self) -> None:
-        version = self.version()
-        if version == self._tasks_version:
-            return
-        removals = trash.removals(self._database)
-        if removals != self._removals:
-            # The same id may be another row's now, and a row's number another task's.
-            self._removals = removals
-            self._tasks.clear()
-            self._task_ids.clear()
-            self._tasks_version = -1
-        named_anew = False
-        query = TaskModel.select().where(TaskModel.changed > self._tasks_version)
-        for task in sqlite.rows(self._database, query):
-            named = Named(task.uid, task.name, task.key, task.label)
-            known = self._tasks.get(task.uid)
-            named_anew |= known is None or known[2] != named
-            row = TaskRow.of(task, known[1].name if known else task.name)
-            self._tasks[task.uid] = (task.changed, row, named)
-            self._task_ids[task.uid] = task.id
-        if named_anew:
-            names = display_names(named for _, _, named in self._tasks.values())
-            for uid, (changed, row, named) in list(self._tasks.items()):
-                if row.name != names[uid]:
-                    self._tasks[uid] = (changed, replace(row, name=names[uid]), named)
-        self._tasks_version = version
-
-    def _number(self, task_id: str) -> int:
-        number = self._task_ids.get(task_id)
-        if number is None:
-            found = statements.select(self._database, TaskModel, ("id",), uid=task_id)
-            if not found:
-                raise _not_found(task_id)
-            number = self._task_ids[task_id] = found[0][0]
-        return number
-
     def _task_uid(self, number: int) -> str:
         return str(statements.select(self._database, TaskModel, ("uid",), id=number)[0][0])
-
-
-def _not_found(name: str) -> TaskNotFound:
-    return TaskNotFound(f"There is no task {name!r}", action="`stepline tasks` lists those there are")
