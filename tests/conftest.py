@@ -22,3 +22,27 @@ def home(tmp_path: Path):
     from stepline.home import Home
 
     return Home.open(tmp_path / "home")
+
+
+@pytest.fixture
+def store(home):
+    """A fresh store, for writing."""
+    from stepline.store import Store
+
+    opened = Store.open(home.database, writable=True)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def fill(store):
+    """Appends to runs of that store."""
+    from tests.filling import Filling
+
+    return Filling(store)
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """A training's output folder, not there yet."""
+    return tmp_path / "out"

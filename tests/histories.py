@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from stepline.store import levels
 from stepline.store.levels import Levels
@@ -101,3 +103,39 @@ class MemoryStore:
     def places(self, task_id: str, sequence: np.ndarray, column: str) -> np.ndarray:
         step, run = self.step[sequence], self.run[sequence]
         return {"step": step, "epoch": step / 1000, "time": 1000.0 * run + step / 10}[column]
+
+
+TASK = "t"
+
+
+AT_EASE = settings(deadline=None, max_examples=60)
+
+
+def stored(values, name="loss", run=1):
+    store = MemoryStore()
+    store.append(run, {name: np.asarray(values, float)})
+    return store
+
+
+kinds_of_value = st.floats(-1e3, 1e3) | st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1e300])
+
+
+@st.composite
+def stores(draw):
+    """Runs one after another or interleaved, with gaps where records lack the metric, and stretches of NaN."""
+    store = MemoryStore()
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    for _ in range(draw(st.integers(1, 4))):
+        count = draw(st.sampled_from([1, 2, 3, 50, 300, 900]))
+        runs = rng.integers(1, 4, count) if draw(st.booleans()) else int(rng.integers(1, 4))
+        values = rng.normal(size=count)
+        values[rng.random(count) < draw(st.sampled_from([0, 0.02, 0.6, 1.0]))] = draw(kinds_of_value)
+        store.append(runs, {"loss": values})
+        if draw(st.booleans()):
+            store.append(1, {"eval_loss": rng.normal(size=draw(st.integers(1, 400)))})
+    return store
+
+
+def largest_finite(values):
+    finite = values[np.isfinite(values)]
+    return float(np.abs(finite).max()) if len(finite) else 0.0

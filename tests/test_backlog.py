@@ -24,7 +24,8 @@ from stepline.recording.journal import (
     parse_lines,
 )
 from stepline.store import KIND_CODES, NO_STEP, Store
-from tests.test_ingest import GONE, Journal, damaged, entries_of
+from tests.growing import GONE, Journal
+from tests.lines import damaged, entries_of
 
 KINDS = list(KIND_CODES)
 

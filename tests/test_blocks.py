@@ -3,58 +3,21 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 import struct
 import threading
 from dataclasses import fields
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepline import history
-from stepline.recording.journal import Header, Heartbeat, Process, Record, Update
+from stepline.recording.journal import Heartbeat, Record, Update
 from stepline.store import Store, migrations
 from stepline.store import sqlite as dialect
 from stepline.store.blocks import BACKLOG_RECORDS, BLOCK_BYTES, BLOCK_SEQUENCES, LOOSE_RECORDS
-
-PROCESS = Process(7, 1000.5, "host", "boot", "ns")
-
-
-class Filling:
-    """Appends to runs without counting bytes: each append moves the position by one."""
-
-    def __init__(self, store):
-        self.store = store
-
-    def begin(self, run="r1", task="t1", time=100.0):
-        self.store.begin_run(Header(task, "demo", None, run, time, PROCESS, None, {}))
-        return run
-
-    def append(self, run, entries):
-        position = self.store.position(run)
-        return self.store.append(run, list(entries), position=position + 1, since=position)
-
-
-@pytest.fixture
-def store(home):
-    opened = Store.open(home.database, writable=True)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def fill(store):
-    return Filling(store)
-
-
-def asked(path, query):
-    database = sqlite3.connect(path)
-    try:
-        return database.execute(query).fetchall()
-    finally:
-        database.close()
+from tests.filling import Filling, asked, numbers
+from tests.slow_levels import check_levels
 
 
 def bits(value):
@@ -67,12 +30,6 @@ def comparable(record):
     values["metrics"] = [(name, bits(value)) for name, value in record.metrics.items() if not isinstance(value, str)]
     values["texts"] = {name: value for name, value in record.metrics.items() if isinstance(value, str)}
     return values
-
-
-def numbers(count, first=0, **metrics):
-    for number in range(first, first + count):
-        values = {name: of(number) for name, of in metrics.items()}
-        yield Record("step", 1.7e9 + number / 8, number * 10, number / 100, {"loss": number * 0.5, **values})
 
 
 names = st.text(st.characters(codec="utf-8"), max_size=6)
@@ -107,7 +64,7 @@ def test_records_are_the_same_in_rows_in_blocks_and_in_a_backlog(tmp_path_factor
             run = runs[of_second]
             # A backlog of these again and again is long enough to become a block.
             given_now = batch * (BACKLOG_RECORDS // len(batch) + 1) if in_bulk else batch
-            fill.append(run, given_now)
+            fill.append(run, *given_now)
             logged += [(run, record) for record in given_now]
         found = list(opened.records("t1"))
         assert [entry.sequence for entry in found] == list(range(len(logged)))
@@ -138,8 +95,8 @@ def test_records_are_the_same_in_rows_in_blocks_and_in_a_backlog(tmp_path_factor
 def test_rows_become_blocks_when_there_are_many(home, store, fill):
     run = fill.begin()
     for first in range(0, 8_300, 100):
-        fill.append(run, numbers(100, first))
-    fill.append(run, numbers(5, 8_300))
+        fill.append(run, *numbers(100, first))
+    fill.append(run, *numbers(5, 8_300))
     assert asked(home.database, "SELECT first, last FROM blocks") == [(0, 8_200)]
     assert asked(home.database, "SELECT count(*) FROM training_logs") == [(105,)]
     assert [entry.step for entry in store.records("t1")] == [n * 10 for n in range(8_305)]
@@ -151,7 +108,7 @@ def test_a_backlog_goes_into_whole_blocks(home, store, fill):
     run = fill.begin()
     count = 0
     for length in (50_000, 3, 50_000, 100_000, 7):
-        fill.append(run, numbers(length, count, lr=lambda n: 0.1))
+        fill.append(run, *numbers(length, count, lr=lambda n: 0.1))
         count += length
     edges = [0, BLOCK_SEQUENCES, 2 * BLOCK_SEQUENCES, 3 * BLOCK_SEQUENCES]
     assert asked(home.database, "SELECT first FROM blocks") == [(edge,) for edge in edges]
@@ -172,9 +129,9 @@ def test_a_search_and_kinds_find_the_same_in_blocks_as_in_rows(store, fill):
         Record("train_end", 4.0, 80, details={"status": "stopped"}),
     ]
     run = fill.begin()
-    fill.append(run, odd)
-    fill.append(run, [*numbers(BACKLOG_RECORDS), *odd])
-    fill.append(run, [*odd, *numbers(3, 5_000)])
+    fill.append(run, *odd)
+    fill.append(run, *[*numbers(BACKLOG_RECORDS), *odd])
+    fill.append(run, *[*odd, *numbers(3, 5_000)])
     places = [0, BACKLOG_RECORDS + 3, BACKLOG_RECORDS + 6]
     for search, offset in (("出现", 0), ("100%_", 0), ("hard", 1), ("EVAL_loss", 1), ("77", 1), ("train_e", 2)):
         expected = [place + offset for place in places]
@@ -193,14 +150,14 @@ def test_a_block_is_cut_where_it_would_be_too_large(home, store, fill):
     run = fill.begin()
     logged = [Record("step", 1.0, number, None, wide) for number in range(3_000)]
     for first in range(0, 3_000, 500):
-        fill.append(run, logged[first : first + 500])
+        fill.append(run, *logged[first : first + 500])
     blocks = asked(home.database, "SELECT first, last, count FROM blocks ORDER BY first")
     assert len(blocks) >= 2
     assert all(count * 12_000 <= BLOCK_BYTES for _, _, count in blocks)
     assert [last for _, last, _ in blocks[:-1]] == [first for first, _, _ in blocks[1:]]
     assert store.columns("t1", "layer.1499").value.tolist() == [1499.0] * 3_000
     long = "x" * (BLOCK_BYTES + 5)
-    fill.append(run, [Record("message", 2.0, message=long), *numbers(BACKLOG_RECORDS)])
+    fill.append(run, *[Record("message", 2.0, message=long), *numbers(BACKLOG_RECORDS)])
     assert next(store.records("t1", kinds=["message"])).message == long
     assert [entry.sequence for entry in store.records("t1")] == list(range(3_001 + BACKLOG_RECORDS))
     check_levels(store, "layer.7", 12)
@@ -209,94 +166,10 @@ def test_a_block_is_cut_where_it_would_be_too_large(home, store, fill):
 def test_a_set_of_names_for_each_record(store, fill):
     run = fill.begin()
     logged = [Record("step", 2.0, n, None, {f"m{n}": n * 1.5, "loss": 1.0}) for n in range(BACKLOG_RECORDS)]
-    fill.append(run, logged)
+    fill.append(run, *logged)
     assert [entry.metrics for entry in store.records("t1")] == [record.metrics for record in logged]
     assert store.columns("t1", "m4000").value.tolist() == [6000.0]
     assert len(store.columns("t1", "loss")) == BACKLOG_RECORDS
-
-
-# Levels
-
-
-def brute(columns, shift):
-    """(bucket, run) → its points that stand for it, lowest and highest step, sum, count, and count of non-finite."""
-    cells = {}
-    names = ("sequence", "value", "step", "time", "run")
-    for point in zip(*(getattr(columns, name).tolist() for name in names), strict=True):
-        cells.setdefault((point[0] >> shift, point[-1]), []).append(point)
-    found = {}
-    nothing = (-1, math.nan, math.nan, math.nan)
-    for key, points in cells.items():
-        finite = [point for point in points if math.isfinite(point[1])]
-        others = [point for point in points if not math.isfinite(point[1])]
-        low = min(finite, key=lambda each: each[1], default=nothing)
-        high = max(finite, key=lambda each: each[1], default=nothing)
-        first, last = (finite[0], finite[-1]) if finite else (nothing, nothing)
-        steps = [point[2] for point in points if not math.isnan(point[2])]
-        found[key] = (
-            [point[:4] for point in (low, high, first, last, others[0] if others else nothing)],
-            (min(steps, default=math.nan), max(steps, default=math.nan)),
-            sum(point[1] for point in finite), len(finite), len(others),
-        )  # fmt: skip
-    return found
-
-
-def check_levels(store, metric, shift, first=0, last=None):
-    found = store.levels("t1", metric, shift, first, last)
-    expected = brute(store.columns("t1", metric, first, last), shift)
-    keys = list(zip(found.bucket.tolist(), found.run.tolist(), strict=True))
-    assert keys == sorted(expected)
-    wanted = [expected[key] for key in keys]
-    points = np.array([each[0] for each in wanted]).reshape(-1, 5, 4)
-    got = np.stack([found.at, found.value, found.step, found.time]).transpose(2, 1, 0)
-    np.testing.assert_array_equal(got, points)
-    np.testing.assert_array_equal(found.lowest_step, [each[1][0] for each in wanted])
-    np.testing.assert_array_equal(found.highest_step, [each[1][1] for each in wanted])
-    np.testing.assert_allclose(found.total, [each[2] for each in wanted], rtol=1e-9, atol=1e-9)
-    assert found.finite_count.tolist() == [each[3] for each in wanted]
-    assert found.non_finite_count.tolist() == [each[4] for each in wanted]
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_levels_equal_those_of_the_raw_points(store, fill, seed):
-    random = np.random.default_rng(seed)
-    runs = [fill.begin("r1"), fill.begin("r2", time=200.0)]
-    count = 0
-    for length in (5_000, 100, 60_000, 6_000, 90_000, 300):
-        values = random.normal(size=length)
-        values[random.random(length) < 0.01] = np.nan
-        values[random.random(length) < 0.001] = np.inf
-        values[200:600] = np.nan
-        if seed == 1:
-            values = np.round(values)
-        has = random.random(length) < (0.3 if seed == 2 else 1.0)
-        batch = [
-            Record("step", n / 8, None if n % 50 == 3 else n % 777, None, {"loss": value} if here else {"other": 1.0})
-            for n, (value, here) in enumerate(zip(values.tolist(), has.tolist(), strict=True))
-        ]
-        run = runs[int(random.integers(2))]
-        if length < 7_000:
-            # Two live runs, a few records each in turn.
-            for first in range(0, length, 1_000):
-                fill.append(runs[first // 1_000 % 2], batch[first : first + 1_000])
-        else:
-            fill.append(run, batch)
-        count += length
-    for shift in (3, 7, 9, 12, 13, 16, 20):
-        check_levels(store, "loss", shift)
-    for _ in range(12):
-        first, last = sorted(random.integers(0, count + 10, 2).tolist())
-        check_levels(store, "loss", int(random.integers(0, 18)), first, last)
-    assert len(store.levels("t1", "none", 7)) == len(store.levels("t1", "loss", 9, 50, 50)) == 0
-
-
-def test_levels_take_little_beside_the_values(home, store, fill):
-    random = np.random.default_rng(0)
-    values = random.normal(2, 0.1, BLOCK_SEQUENCES).astype(np.float32).astype(float).tolist()
-    fill.append(fill.begin(), [Record("step", 1.0, n, None, {"loss": value}) for n, value in enumerate(values)])
-    ((fine, raw),) = asked(home.database, "SELECT sum(length(levels)), sum(length(value)) FROM block_series")
-    ((coarse,),) = asked(home.database, "SELECT sum(length(data)) FROM levels")
-    assert fine + coarse < raw / 8
 
 
 # Taking away
@@ -304,11 +177,11 @@ def test_levels_take_little_beside_the_values(home, store, fill):
 
 def test_what_is_taken_away_leaves_holes_and_nothing_else(store, fill):
     one, two = fill.begin("r1"), fill.begin("r2", time=200.0)
-    fill.append(one, numbers(BACKLOG_RECORDS))
-    fill.append(two, [*numbers(BACKLOG_RECORDS, 100_000, lr=lambda n: 1.0), Record("message", 1.0, message="of two")])
-    fill.append(one, numbers(BACKLOG_RECORDS, 50_000))
-    fill.append(two, numbers(10))
-    fill.append(one, [Record("message", 1.0, message="of one"), *numbers(10, 77)])
+    fill.append(one, *numbers(BACKLOG_RECORDS))
+    fill.append(two, *[*numbers(BACKLOG_RECORDS, 100_000, lr=lambda n: 1.0), Record("message", 1.0, message="of two")])
+    fill.append(one, *numbers(BACKLOG_RECORDS, 50_000))
+    fill.append(two, *numbers(10))
+    fill.append(one, *[Record("message", 1.0, message="of one"), *numbers(10, 77)])
     before = {entry.sequence: comparable(entry) for entry in store.records("t1") if entry.run_id == "r1"}
     cursor, generation = store.next_sequence("t1"), store.generation("t1")
     with store.together() as together:
@@ -324,7 +197,7 @@ def test_what_is_taken_away_leaves_holes_and_nothing_else(store, fill):
     assert store.metrics("t1")[0].last_sequence == max(before)
     for shift in (7, 12, 14):
         check_levels(store, "loss", shift)
-    fill.append(one, numbers(BACKLOG_RECORDS, 90_000))
+    fill.append(one, *numbers(BACKLOG_RECORDS, 90_000))
     assert store.columns("t1", "loss").sequence[-1] == cursor + BACKLOG_RECORDS - 1
     with store.together() as together:
         together.drop_runs(["r1"])
@@ -356,7 +229,7 @@ def test_readers_see_everything_once_while_rows_become_blocks(store, fill):
     for reader in readers:
         reader.start()
     for first in range(0, 40_000, 1_000):
-        fill.append(run, [Heartbeat(1.0, 1, "train"), *numbers(1_000, first), Update(total_steps=5)])
+        fill.append(run, *[Heartbeat(1.0, 1, "train"), *numbers(1_000, first), Update(total_steps=5)])
     done.set()
     for reader in readers:
         reader.join()
@@ -374,7 +247,7 @@ def test_an_older_database_is_copied_and_brought_up(home, tmp_path):
     database.end()
     opened = Store.open(path, writable=True)
     fill = Filling(opened)
-    fill.append(fill.begin(), numbers(BACKLOG_RECORDS))
+    fill.append(fill.begin(), *numbers(BACKLOG_RECORDS))
     assert opened.setting("theme") == "dark"
     assert len(opened.columns("t1", "loss")) == BACKLOG_RECORDS
     opened.close()
@@ -384,26 +257,9 @@ def test_an_older_database_is_copied_and_brought_up(home, tmp_path):
     assert asked(path, "PRAGMA user_version") == [(migrations.VERSION,)]
 
 
-def test_levels_of_an_older_form_are_made_anew(home, store, fill):
-    fill.append(fill.begin(), numbers(70_000, lr=lambda n: n % 7))
-    store.close()
-    database = sqlite3.connect(home.database)
-    database.executescript(
-        """DROP TABLE levels; CREATE TABLE levels (id INTEGER PRIMARY KEY, first INTEGER); PRAGMA user_version = 5;
-        UPDATE block_series SET levels = x'00'"""
-    )
-    database.close()
-    brought_up = Store.open(home.database, writable=True)
-    for metric in ("loss", "lr"):
-        check_levels(brought_up, metric, 7)
-        check_levels(brought_up, metric, 13)
-    brought_up.close()
-    assert asked(home.database.with_name(f"{home.database.name}.5.bak"), "PRAGMA user_version") == [(5,)]
-
-
 def test_a_history_forgets_what_was_taken_away(store, fill):
-    fill.append(fill.begin("r1"), numbers(BACKLOG_RECORDS))
-    fill.append(fill.begin("r2", time=200.0), numbers(100))
+    fill.append(fill.begin("r1"), *numbers(BACKLOG_RECORDS))
+    fill.append(fill.begin("r2", time=200.0), *numbers(100))
     assert len(history.of(store).series("t1", "loss")) == BACKLOG_RECORDS + 100
     with store.together() as together:
         together.drop_runs(["r1"])

@@ -6,15 +6,9 @@ import copy
 import gc
 import itertools
 import json
-import os
 import pickle
-import signal
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +18,14 @@ pytest.importorskip("torch", reason="needs torch and transformers: pip install s
 pytest.importorskip("transformers", reason="needs torch and transformers: pip install stepline[hf]")
 
 import torch
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
+from transformers import Trainer, TrainerCallback
 
-import stepline
 from stepline import SteplineCallback
 from stepline.home import Home
 from stepline.recording.journal import Update
 from tests import trainings
 from tests.journals import Journal, only_journal, read_journals
-from tests.trainings import At, ask, ask_at, build, fail, windows
-
-EVALUATING = {"eval_strategy": "steps", "eval_steps": 10}
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "out"
+from tests.trainings import EVALUATING, At, Slow, build, windows
 
 
 def logged(trainer: Trainer, kind: str) -> list[dict[str, Any]]:
@@ -58,13 +44,6 @@ def recorded(journal: Journal, kind: str) -> list[dict[str, Any]]:
         | {"step": record.step, "epoch": record.epoch}
         for record in journal.of(kind)
     ]
-
-
-class Slow(TrainerCallback):
-    """Makes each step take so long that requests are seen within a few of them."""
-
-    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        time.sleep(0.02)
 
 
 def test_a_plain_training_is_recorded_as_the_trainer_logs_it(home: Home, output: Path) -> None:
@@ -214,33 +193,6 @@ def test_history_from_before_stepline_is_filled_in_once(home: Home, output: Path
     assert second.steps == [50, 60]
 
 
-def test_an_exception_that_the_caller_catches_ends_the_run(home: Home, output: Path) -> None:
-    trainer = build(output, home.path, callbacks=(At(25, fail),))
-    with pytest.raises(ValueError, match="hole"):
-        trainer.train()
-    journal = only_journal(home.path)
-    assert (journal.status, journal.end.step) == ("failed", 25)
-    assert journal.end.message == "ValueError: the data has a hole"
-    assert "in fail" in journal.end.details["error"]["traceback"]
-
-
-def test_an_exception_ends_the_run_of_a_callback_that_was_added_later(home: Home, output: Path) -> None:
-    trainer = build(output, home.path, recorder=None, callbacks=(At(25, fail),))
-    trainer.add_callback(SteplineCallback(home=home))
-    with pytest.raises(ValueError, match="hole"):
-        trainer.train()
-    assert only_journal(home.path).status == "failed"
-
-
-def test_ctrl_c_stops(home: Home, output: Path) -> None:
-    trainer = build(output, home.path, callbacks=(At(15, lambda *_: signal.raise_signal(signal.SIGINT)),))
-    with pytest.raises(KeyboardInterrupt):
-        trainer.train()
-    journal = only_journal(home.path)
-    assert (journal.status, journal.end.message) == ("stopped", "Interrupted (Ctrl-C)")
-    assert journal.steps == [10]
-
-
 def test_a_second_training_in_one_process_is_the_next_run(home: Home, output: Path) -> None:
     trainer = build(output, home.path)
     trainer.train()
@@ -264,23 +216,6 @@ def test_a_smaller_batch_after_an_out_of_memory_is_the_next_run(home: Home, outp
     assert first.end.message.startswith("Out of memory")  # type: ignore[union-attr]
     assert (last.status, last.steps) == ("completed", [10, 20])
     assert last.header.settings["total_train_batch_size"] <= 2
-
-
-def test_early_stopping_is_named(home: Home, output: Path) -> None:
-    build(
-        output,
-        home.path,
-        callbacks=(EarlyStoppingCallback(early_stopping_patience=2, early_stopping_threshold=100.0),),
-        **EVALUATING,
-        eval_dataset=windows(4),
-        save_strategy="steps",
-        save_steps=10,
-        load_best_model_at_end=True,
-        metric_for_best_model="eval_loss",
-    ).train()
-    journal = only_journal(home.path)
-    assert (journal.status, journal.end.step) == ("stopped", 30)
-    assert journal.end.message == "Early stopping: eval_loss did not improve in 2 evaluations"
 
 
 def test_evaluations_beside_the_training_are_recorded_once(home: Home, output: Path) -> None:
@@ -320,61 +255,6 @@ def test_figures_that_a_trainer_adds_to_an_evaluations_log_are_in_its_record(hom
     assert journal.of("step")[0].metrics["entropy"] == 0.25
 
 
-def test_a_request_to_stop_is_obeyed_once_and_named(home: Home, output: Path) -> None:
-    stop = {"id": "a1", "command": "stop", "time": 1.0}
-    build(output, home.path, callbacks=(ask_at(30, home.path, stop, stop), Slow()), max_steps=1203).train()
-    journal = only_journal(home.path)
-    assert journal.status == "stopped"
-    (answer,) = journal.of("message")
-    assert answer.details == {"command": "a1", "request": "stop", "applied_step": answer.step}
-    assert answer.step is not None
-    assert 30 <= answer.step < 100
-    assert answer.message == journal.end.message == f"Stopped by request at step {answer.step:,}"
-    assert journal.end.step == answer.step
-    assert not list(home.journals.glob("*.commands.jsonl"))
-
-
-def test_requests_to_save_evaluate_and_log(home: Home, output: Path) -> None:
-    asking = ask_at(
-        3,
-        home.path,
-        {"id": "a", "command": "save"},
-        {"id": "b", "command": "evaluate"},
-        "not json",
-        {"id": "c", "command": "dance"},
-        {"id": "d", "command": "log"},
-    )
-    options = {"logging_steps": 1000, "max_steps": 60, "eval_dataset": windows(4)}
-    build(output, home.path, callbacks=(asking, Slow()), **options).train()
-    journal = only_journal(home.path)
-    answers = journal.of("message")
-    assert [(answer.details["command"], answer.details["applied_step"]) for answer in answers] == [
-        (command, answers[0].step) for command in "abd"
-    ]
-    step = answers[0].step
-    assert journal.steps == [step]
-    assert [record.step for record in journal.of("evaluation")] == [step]
-    assert [record.step for record in journal.of("checkpoint")] == [step]
-    assert journal.records[0].details["controls"] == ["stop", "save", "evaluate", "log"]
-    assert journal.status == "completed"
-
-
-def test_evaluating_without_an_evaluation_set_is_refused(home: Home, output: Path) -> None:
-    asking = ask_at(3, home.path, {"id": "a", "command": "evaluate"})
-    build(output, home.path, callbacks=(asking, Slow()), max_steps=40).train()
-    journal = only_journal(home.path)
-    assert journal.records[0].details["controls"] == ["stop", "save", "log"]
-    (answer,) = journal.of("message")
-    assert answer.details["refused"] == "there is no evaluation set"
-    assert journal.status == "completed"
-
-
-def test_a_request_to_another_run_does_nothing(home: Home, output: Path) -> None:
-    ask(home.path, "20200101-000000-00000000", {"id": "a", "command": "stop"})
-    build(output, home.path).train()
-    assert read_journals(home.path)[-1].status == "completed"
-
-
 def test_the_training_is_the_same_without_us_and_when_we_fail(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
     monkeypatch.setenv("STEPLINE_STRICT", "")
     blocked = tmp_path / "blocked"
@@ -412,44 +292,6 @@ def test_other_ranks_write_nothing(home: Home, output: Path) -> None:
     assert not list(home.journals.iterdir())
 
 
-def test_a_request_to_two_ranks_is_obeyed_by_both_at_the_same_step(tmp_path: Path) -> None:
-    ranks = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tests.trainings"]
-    done = subprocess.run(
-        [sys.executable, *ranks, "two_ranks", str(tmp_path)],
-        cwd=Path(__file__).parent.parent,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    said = sorted(line for line in done.stdout.splitlines() if line.startswith("rank "))
-    assert len(said) == 2, done.stderr
-    assert said[0].replace("rank 0 ", "rank 1 ") == said[1]
-
-    first, again = read_journals(tmp_path / "home")
-    assert first.records[0].details["no_controls"] == "before_first_log"
-    offered, *answers = first.of("message")
-    assert (offered.step, offered.details) == (5, {"controls": ["stop", "save", "evaluate"]})
-    assert [answer.details["command"] for answer in answers] == ["a", "b", "c", "d"]
-    asked_at, stopped_at = answers[0].step, answers[3].step
-    assert asked_at is not None
-    assert asked_at % 5 == 0
-    assert "refused" in answers[2].details
-    assert [record.step for record in first.of("evaluation")] == [asked_at]
-    assert asked_at in [record.step for record in first.of("checkpoint")]
-    assert (first.status, first.end.step) == ("stopped", stopped_at)
-    assert first.end.message == f"Stopped by request at step {stopped_at:,}"
-    assert first.steps == list(range(5, int(stopped_at or 0) + 1, 5))
-    assert said[0] == f"rank 0 of 2: [{stopped_at}, 40, 20]"
-    assert first.settings["total_train_batch_size"] == 8
-    assert (again.status, again.of("message")[0].details) == ("completed", {"controls": ["stop", "save"]})
-
-    alone = only_journal(tmp_path / "other")
-    assert (alone.status, alone.steps[-1]) == ("completed", 40)
-    assert alone.of("message")[0].details == {"controls": [], "no_controls": "ranks_differ"}
-
-
 def test_a_trainer_with_our_callback_may_be_pickled(home: Home, output: Path) -> None:
     recorder = SteplineCallback(task="pilot", home=home)
     build(output, home.path, max_steps=10, recorder=recorder).train()
@@ -479,16 +321,6 @@ def test_a_trainer_that_never_trains_leaves_nothing(home: Home, output: Path) ->
     del trainer
     gc.collect()
     assert list(home.journals.iterdir()) == []
-
-
-def test_a_training_that_fails_before_it_begins_says_so(home: Home, output: Path) -> None:
-    trainer = build(output, home.path, max_steps=10)
-    with pytest.raises(ValueError, match="checkpoint"):
-        trainer.train(resume_from_checkpoint=True)
-    failed = only_journal(home.path)
-    assert (failed.status, [record.kind for record in failed.records]) == ("failed", ["train_end"])
-    trainer.train()
-    assert read_journals(home.path)[1].status == "completed"
 
 
 def test_the_trials_of_a_search_are_runs_of_one_task(home: Home, output: Path) -> None:
@@ -523,23 +355,6 @@ def test_the_trials_of_a_search_are_runs_of_one_task(home: Home, output: Path) -
     assert saved.details["path"] == str(output / "run-2" / "checkpoint-20")
 
 
-def test_a_checkpoint_that_is_made_on_sigterm_is_recorded(home: Home, output: Path) -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    terminate = At(12, lambda *_: signal.raise_signal(signal.SIGTERM))
-    # It waits for three seconds of its own, lest a kill comes into the middle of it.
-    trainer = build(output, home.path, callbacks=(terminate, Slow()), max_steps=1000, enable_jit_checkpoint=True)
-    for callback in trainer.callback_handler.callbacks:
-        if hasattr(callback, "jit_manager"):
-            callback.jit_manager.kill_wait = 0.1
-    trainer.train()
-    assert signal.getsignal(signal.SIGTERM) is before
-    journal = only_journal(home.path)
-    assert journal.status == "stopped"
-    (saved,) = journal.of("checkpoint")
-    assert saved.details["path"] == str(output / f"checkpoint-{saved.step}")
-    assert json.loads((output / f"checkpoint-{saved.step}" / "stepline.json").read_text())["step"] == saved.step
-
-
 class Endless(torch.utils.data.IterableDataset[dict[str, Any]]):
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return itertools.cycle(windows(4))
@@ -551,65 +366,3 @@ def test_a_training_without_a_length(home: Home, output: Path) -> None:
     trainer.train()
     journal = only_journal(home.path)
     assert (journal.status, journal.steps, journal.total_steps) == ("completed", [10, 20], 20)
-
-
-def test_a_notebooks_cell_that_fails_ends_the_run_that_it_began(home: Home, output: Path) -> None:
-    interactive = pytest.importorskip("IPython.core.interactiveshell", reason="IPython is missing: make setup")
-    shell = interactive.InteractiveShell.instance(colors="nocolor")
-    try:
-        shell.user_ns.update(build=build, output=output, home=home.path, fails=At(25, fail), stepline=stepline)
-        cell = shell.run_cell
-        cell("trainer = build(output, home, callbacks=(fails,)); 1 / 0")
-        assert only_journal(home.path).records == []
-        cell("trainer.train()")
-        assert (only_journal(home.path).status, only_journal(home.path).end.step) == ("failed", 25)
-        cell("trainer.train(resume_from_checkpoint='nowhere')")
-        cell("run = stepline.record('loop', home=home).__enter__(); run.log({'loss': 1.0}, step=1)")
-        cell("mistyped")
-        cell("run.log({'loss': 0.5}, step=2)")
-        cell("other = stepline.record('other', home=home).__enter__(); raise KeyboardInterrupt")
-        cell("run.__exit__(None, None, None)")
-    finally:
-        interactive.InteractiveShell.clear_instance()
-    _, loop, other = read_journals(home.path)
-    assert (loop.status, loop.steps) == ("completed", [1, 2])
-    assert (other.status, other.end.message) == ("stopped", "Interrupted (Ctrl-C)")
-
-
-@pytest.mark.skipif(not find_spec("flask"), reason="serving the page needs the app: pip install stepline[app]")
-def test_ctrl_c_and_kill_9_of_a_training_that_serves_its_page(tmp_path: Path) -> None:
-    def start(scene: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tests.trainings", scene, str(tmp_path / scene)]
-        return subprocess.Popen(
-            command,
-            cwd=Path(__file__).parent.parent,
-            env=os.environ | {"STEPLINE_STRICT": ""},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    with start("endless") as interrupted, start("serving") as endless:
-        assert interrupted.stdout is not None
-        assert endless.stdout is not None
-        assert any(line.startswith("there") for line in interrupted.stdout)
-        interrupted.send_signal(signal.SIGINT)
-        addresses = []
-        for line in endless.stdout:
-            if line.startswith("Stepline is at "):
-                addresses.append(line.removeprefix("Stepline is at ").partition("?")[0])
-            if line.startswith("there"):
-                break
-        (address,) = addresses
-        with urllib.request.urlopen(f"{address}api/health", timeout=60) as answer:
-            assert answer.status == 200
-        endless.kill()
-        _, errors = interrupted.communicate(timeout=120)
-    assert "KeyboardInterrupt" in errors
-    assert "Stepline" not in errors
-    stopped = only_journal(tmp_path / "endless" / "home")
-    assert (stopped.status, stopped.end.message) == ("stopped", "Interrupted (Ctrl-C)")
-    assert stopped.steps == list(range(1, len(stopped.steps) + 1))
-    killed = only_journal(tmp_path / "serving" / "home")
-    assert killed.steps[:11] == list(range(1, 12))
-    assert not killed.of("train_end")

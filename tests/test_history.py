@@ -10,16 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stepline import history, kernels
 from stepline.errors import SeriesNotFound, UsageError
 from stepline.history import History, Smoothing
-from tests.histories import MemoryStore
+from tests.histories import AT_EASE, TASK, MemoryStore, largest_finite, stored, stores
 
-TASK = "t"
-AT_EASE = settings(deadline=None, max_examples=60)
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "histories"
 
 
@@ -27,12 +25,6 @@ REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "histories"
 def _compiled():
     """As in an app that has run for some seconds; test_kernels compares these kernels with the plain ones."""
     kernels.prepare(wait=True)
-
-
-def stored(values, name="loss", run=1):
-    store = MemoryStore()
-    store.append(run, {name: np.asarray(values, float)})
-    return store
 
 
 def cells_of(window):
@@ -74,25 +66,6 @@ def assert_extremes(store, window, drawn="raw", values=None):
         assert np.array_equal(got_value, expected, equal_nan=True)
 
 
-kinds_of_value = st.floats(-1e3, 1e3) | st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1e300])
-
-
-@st.composite
-def stores(draw):
-    """Runs one after another or interleaved, with gaps where records lack the metric, and stretches of NaN."""
-    store = MemoryStore()
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    for _ in range(draw(st.integers(1, 4))):
-        count = draw(st.sampled_from([1, 2, 3, 50, 300, 900]))
-        runs = rng.integers(1, 4, count) if draw(st.booleans()) else int(rng.integers(1, 4))
-        values = rng.normal(size=count)
-        values[rng.random(count) < draw(st.sampled_from([0, 0.02, 0.6, 1.0]))] = draw(kinds_of_value)
-        store.append(runs, {"loss": values})
-        if draw(st.booleans()):
-            store.append(1, {"eval_loss": rng.normal(size=draw(st.integers(1, 400)))})
-    return store
-
-
 @AT_EASE
 @given(store=stores(), points=st.sampled_from([16, 40, 200, 4000]), data=st.data())
 def test_every_bucket_of_every_run_has_its_extremes(store, points, data):
@@ -124,11 +97,6 @@ def test_the_smoothed_line_has_the_extremes_of_the_whole_series_smoothed(store, 
     np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-9 * largest_finite(columns.value) + 1e-289)
     assert_extremes(store, window, "smooth", got)
     assert np.count_nonzero(np.isfinite(window.smooth.value)) <= points
-
-
-def largest_finite(values):
-    finite = values[np.isfinite(values)]
-    return float(np.abs(finite).max()) if len(finite) else 0.0
 
 
 def slow_smoothing(values, ema, ma):
@@ -345,91 +313,6 @@ def test_a_derived_series_that_is_logged_from_now_on_is_the_logged_one():
     assert history.window(store, TASK, "perplexity", smoothing=smoothing).smooth.value.tolist() == [5.0]
 
 
-def decoded_tail(store, since, smoothing, name="loss"):
-    return history.decode(history.tail(store, TASK, [name], since, smoothing)).series[0]
-
-
-@AT_EASE
-@given(store=stores(), ema=st.integers(0, 40), ma=st.integers(0, 40), data=st.data())
-def test_tails_join_to_the_whole_smoothed_series(store, ema, ma, data):
-    """Two clients, one of them behind, over runs that interleave: each has in the end what one smoothing gives."""
-    smoothing = Smoothing(ema, ma)
-    live = History(store)
-    cursors, got = [0, 0], ({}, {})
-    for _ in range(data.draw(st.integers(1, 5))):
-        for client in range(2):
-            if client == 0 or data.draw(st.booleans()):
-                frame = history.decode(live.tail(TASK, ["loss"], cursors[client], smoothing))
-                columns = frame.series[0].columns
-                value = columns["smooth_value"] if smoothing.on else columns["value"]
-                pairs = dict(zip(columns["sequence"].tolist(), value.tolist(), strict=True))
-                assert not pairs.keys() & got[client].keys()
-                got[client].update(pairs)
-                cursors[client] = frame.metadata["cursor"]
-        rng = np.random.default_rng(data.draw(st.integers(0, 99)))
-        count = data.draw(st.sampled_from([1, 7, 2000]))
-        store.append(rng.integers(1, 5, count), {"loss": rng.normal(size=count)})
-    whole = History(store).window(TASK, "loss", points=10**6, smoothing=smoothing)
-    points = whole.smooth if smoothing.on else whole.raw
-    wanted = dict(zip(points.sequence.tolist(), points.value.tolist(), strict=True))
-    scale = largest_finite(store.columns(TASK, "loss").value)
-    for client in range(2):
-        assert got[client].keys() == {sequence for sequence in wanted if sequence < cursors[client]}
-        for sequence, value in got[client].items():
-            assert np.isnan(value) == np.isnan(wanted[sequence])
-            assert np.isnan(value) or abs(value - wanted[sequence]) <= 1e-12 * scale + 1e-289
-
-
-def test_a_tail_follows_the_frame_without_a_gap():
-    store = stored(np.random.default_rng(0).normal(size=10_000))
-    smoothing = Smoothing(10, 5)
-    frame = history.decode(history.frame(store, TASK, ["loss", "grad_norm"], smoothing=smoothing))
-    cursor = frame.metadata["cursor"]
-    assert frame.series[1].points == 0
-    store.append(1, {"loss": [1.0, 2.0], "grad_norm": [3.0, 4.0]})
-    tail = history.decode(history.tail(store, TASK, ["loss", "grad_norm"], cursor, smoothing))
-    assert tail.metadata["from"] == cursor == 10_000
-    assert [one.columns["sequence"].tolist() for one in tail.series] == [[10_000, 10_001]] * 2
-    whole = history.window(store, TASK, "loss", points=10**6, smoothing=smoothing)
-    assert tail.series[0].columns["smooth_value"].tolist() == whole.smooth.value[-2:].tolist()
-
-
-def test_a_client_far_behind_gets_everything():
-    store = stored(np.arange(100.0))
-    for _ in range(12):
-        store.append(1, {"loss": np.arange(1000.0)})
-        decoded_tail(store, store.next_sequence(TASK) - 1, Smoothing(5, 5))
-    late = decoded_tail(store, 50, Smoothing(5, 5))
-    assert late.columns["sequence"].tolist() == list(range(50, 12_100))
-
-
-def test_a_task_that_comes_anew_is_read_anew():
-    store = stored([5.0, 5.0, 5.0])
-    smoothing = Smoothing(3, 3)
-    history.window(store, TASK, "loss", smoothing=smoothing)
-    decoded_tail(store, 0, smoothing)
-    store.run, store.step, store.metric = store.run[:0], store.step[:0], {}
-    store.append(1, {"loss": [9.0]})
-    assert history.window(store, TASK, "loss", smoothing=smoothing).smooth.value.tolist() == [9.0]
-    assert decoded_tail(store, 0, smoothing).columns["smooth_value"].tolist() == [9.0]
-    store.metric["loss"][1][:] = 4.0
-    history.forget(store, TASK)
-    assert history.window(store, TASK, "loss").raw.value.tolist() == [4.0]
-
-
-def test_a_cache_too_small_for_anything_changes_no_answer():
-    store = stored(np.random.default_rng(1).normal(size=20_000))
-    small, large = History(store, cache_bytes=0), History(store)
-    for _ in range(2):
-        store.append(2, {"loss": np.ones(10)})
-        for answers in ((h.frame(TASK, ["loss"], smoothing=Smoothing(9, 4)) for h in (small, large)),):
-            first, second = answers
-            assert first[:200] == second[:200]
-            one, other = history.decode(first).series[0], history.decode(second).series[0]
-            for name in one.columns:
-                np.testing.assert_allclose(one.columns[name], other.columns[name], rtol=1e-12)
-
-
 def test_a_store_is_let_go_of():
     store = stored([1.0])
     history.frame(store, TASK, ["loss"])
@@ -438,40 +321,6 @@ def test_a_store_is_let_go_of():
     del store
     gc.collect()
     assert gone.is_set()
-
-
-def test_many_threads_and_a_writer_see_whole_histories():
-    store = stored(np.zeros(5000))
-    smoothing = Smoothing(10, 5)
-    shared = History(store)
-    wrong = []
-    over = threading.Event()
-
-    def look():
-        cursor = 0
-        while not over.is_set():
-            frame = history.decode(shared.frame(TASK, ["loss", "perplexity"], smoothing=smoothing))
-            tail = history.decode(shared.tail(TASK, ["loss"], cursor, smoothing))
-            cursor = tail.metadata["cursor"]
-            drawn = [series.columns["value"] for series in (*frame.series, *tail.series)]
-            wrong.extend(values for values in drawn if not set(values.tolist()) <= {0.0, 1.0})
-
-    threads = [threading.Thread(target=look) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    grown = 0
-    while grown < 60:
-        # A store's commit is one moment; here a new metric tuple is put in place before the cursor moves.
-        sequences, values = store.metric["loss"]
-        first = len(store.run)
-        store.metric["loss"] = np.append(sequences, first), np.append(values, 0.0)
-        store.step = np.append(store.step, 1.0)
-        store.run = np.append(store.run, np.int32(1))
-        grown += 1
-    over.set()
-    for thread in threads:
-        thread.join()
-    assert not wrong
 
 
 def real_histories():

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import math
 import os
-import random
 import subprocess
 import sys
 import threading
@@ -14,62 +11,22 @@ import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from stepline.errors import JournalError, JournalNewer, TaskNotFound
 from stepline.home import Home
 from stepline.ingest import Ingest
-from stepline.ingest.decoding import decode_lines
 from stepline.recording.journal import (
     Header,
     Heartbeat,
-    Process,
     Record,
     Update,
     encode_header,
     encode_heartbeat,
     encode_record,
     encode_update,
-    parse_lines,
 )
 from stepline.store import Store
-
-HERE = Process.current()
-GONE = replace(HERE, pid=2**22 + 1, started=5.0)
-"""A process of this machine that is not there."""
-ELSEWHERE = replace(HERE, host="elsewhere", boot="another")
-
-
-class Journal:
-    """A training's side: appends lines to a run's file."""
-
-    def __init__(self, folder, run="20260101-000000-0000000a", task="t1", *, process=HERE, name=None, time_=None):
-        self.run = run
-        self.path = folder / (name or f"{run}.jsonl")
-        started = time.time() if time_ is None else time_
-        self.write(encode_header(Header(task, "demo", None, run, started, process, 100, {})))
-
-    def write(self, data):
-        with self.path.open("ab") as file:
-            file.write(data)
-
-    def steps(self, first, last):
-        self.write(b"".join(encode_record(step(number)) for number in range(first, last)))
-
-    def end(self, status="completed"):
-        self.write(encode_record(Record("train_end", time.time(), details={"status": status})))
-
-
-def step(number):
-    return Record("step", time.time(), number, None, {"loss": 1 / (number + 1)})
-
-
-@pytest.fixture
-def store(home):
-    opened = Store.open(home.database, writable=True)
-    yield opened
-    opened.close()
+from tests.growing import ELSEWHERE, GONE, HERE, Journal, step, until
 
 
 @pytest.fixture
@@ -86,13 +43,6 @@ def live(ingest):
 
 def steps(store, task="t1"):
     return [entry.step for entry in store.records(task) if entry.kind == "step"]
-
-
-def until(true, secs=30):
-    deadline = time.monotonic() + secs
-    while not true():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.005)
 
 
 # One pass
@@ -409,144 +359,3 @@ def test_journals_on_a_network_file_system_go_to_a_database_on_a_local_one(monke
         until(lambda: steps(store) == [0, 1, 2, 3, 4])
         ingest.stop()
     assert [path.name for path in home.path.iterdir()] == ["journals"]
-
-
-# Killed at any moment
-
-
-INGESTING = """
-import sys
-from stepline.home import Home
-from stepline.ingest import Ingest
-from stepline.store import Store
-home = Home.open(sys.argv[1])
-store = Store.open(home.database, writable=True)
-ingest = Ingest(home, store)
-print("ready", flush=True)
-while True:
-    ingest.poll()
-"""
-
-
-def test_a_process_killed_again_and_again_loses_and_doubles_nothing(home):
-    """-9 at random moments, while two runs of a task grow; what is stored equals what was logged."""
-    chance = random.Random(1)
-    runs = [Journal(home.journals, f"run{n}") for n in range(2)]
-    logged = {journal.run: [] for journal in runs}
-    for _ in range(12):
-        process = subprocess.Popen([sys.executable, "-c", INGESTING, str(home.path)], stdout=subprocess.PIPE)
-        process.stdout.readline()
-        ends = time.monotonic() + chance.uniform(0.0, 0.25)
-        while time.monotonic() < ends:
-            journal = chance.choice(runs)
-            count = chance.choice([1, 3, 500])
-            begin = len(logged[journal.run])
-            journal.steps(begin, begin + count)
-            logged[journal.run] += range(begin, begin + count)
-        process.kill()
-        process.wait()
-        process.stdout.close()
-    store = Store.open(home.database, writable=True)
-    Ingest(home, store).take_in_all()
-    entries = list(store.records("t1"))
-    assert [entry.sequence for entry in entries] == list(range(len(entries)))
-    for run, expected in logged.items():
-        assert [entry.step for entry in entries if entry.run_id == run] == expected
-    for row in store.runs("t1"):
-        assert (row.records, row.damaged) == (len(logged[row.id]), 0)
-        assert row.position == (home.journals / f"{row.id}.jsonl").stat().st_size
-    assert store.metrics("t1")[0].count == len(entries)
-    store.close()
-
-
-# The fast decoder gives what the slow one gives
-
-
-plain_json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
-values = st.one_of(
-    st.integers(-(2**64), 2**64),
-    st.floats(),
-    st.sampled_from(["NaN", "Infinity", "-Infinity", "nan", "é", 10**400]),
-    plain_json,
-)
-field_values = {
-    "kind": st.sampled_from(["step", "evaluation", "train_end", "message", "checkpoint", "train_start"]) | plain_json,
-    "time": st.floats(0, 4e9) | st.integers(0, 10**10) | plain_json,
-    "step": st.integers(-(2**65), 2**65) | st.floats() | st.just(10.0) | plain_json,
-    "epoch": st.floats() | st.integers() | plain_json,
-    "metrics": st.dictionaries(st.text(max_size=4), values, max_size=4) | plain_json,
-    "message": st.text() | plain_json,
-    "details": st.just({}) | plain_json,
-    "unknown": plain_json,
-    "heartbeat": st.fixed_dictionaries({"time": st.floats(0, 9), "step": st.integers(0, 9)}) | plain_json,
-    "update": plain_json,
-}
-ordinary = {name: each for name, each in field_values.items() if name not in ("kind", "time")}
-lines = st.fixed_dictionaries(
-    {"kind": st.sampled_from(["step", "evaluation", "message"]), "time": st.floats(0, 4e9)}, optional=ordinary
-) | st.fixed_dictionaries({}, optional=field_values)
-encoded = st.builds(
-    lambda fields, ascii_, spaces: json.dumps(
-        fields, ensure_ascii=ascii_, separators=(", ", ": ") if spaces else (",", ":")
-    ).encode("utf-8", "surrogatepass"),
-    lines,
-    st.booleans(),
-    st.booleans(),
-)
-
-
-@st.composite
-def damaged(draw):
-    """A line with some bytes changed, cut out or put in."""
-    line = bytearray(draw(encoded))
-    for _ in range(draw(st.integers(0, 3))):
-        place = draw(st.integers(0, len(line)))
-        line[place : place + draw(st.integers(0, 3))] = draw(
-            st.binary(max_size=2) | st.sampled_from([b"\\u0041", b"\\ud800", b'"', b"}"])
-        )
-    return bytes(line)
-
-
-def entries_of(entries):
-    """Comparable, NaN included: repr tells every float apart."""
-    found = []
-    for each in entries:
-        if isinstance(each, Heartbeat | Update):
-            found.append(repr(each))
-        else:
-            found.append(
-                repr(Record(each.kind, each.time, each.step, each.epoch, each.metrics, each.message, each.details))
-            )
-    return found
-
-
-@settings(max_examples=400, deadline=None)
-@given(
-    st.lists(damaged() | st.sampled_from([b"", b" ", b"\r", b"\x0c", b"null", b"[]"]), max_size=5),
-    st.booleans(),
-    st.booleans(),
-)
-def test_the_fast_decoder_gives_what_the_slow_one_gives(pieces, unended, ended):
-    data = b"\n".join(pieces) + (b"" if unended else b"\n")
-    slow, fast = parse_lines(data, ended=ended), decode_lines(data, ended=ended)
-    assert (fast.consumed, fast.damaged) == (slow.consumed, slow.damaged)
-    assert entries_of(fast.entries) == entries_of(slow.entries)
-
-
-def test_what_the_recorder_writes_is_decoded_alike():
-    written = [
-        Record("step", 1764000000.25, 10, 0.5, {"loss": 2.1, "grad_norm": math.nan, "big": 1e308, "n": 3, "t": "文"}),
-        Record("step", 1764000001.0, 0, None, {"a": math.inf, "b": -math.inf, "c": -0.0, "d": 5e-324}),
-        Record("train_end", 1764000002.0, 40, 2.0, {"train_loss": 1.0}, "it ended", {"status": "completed"}),
-        Record("message", 1764000003.0, message='quotes " and \\ and \u2028 and \x00'),
-    ]
-    data = b"".join(map(encode_record, written))
-    data += encode_heartbeat(Heartbeat(1.0, 2, "save")) + encode_update(Update(5, {"a": 1}, "name"))
-    slow, fast = parse_lines(data), decode_lines(data)
-    assert fast.damaged == slow.damaged == 0
-    assert len(fast.entries) == 6
-    assert entries_of(fast.entries) == entries_of(slow.entries)

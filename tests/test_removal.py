@@ -18,7 +18,8 @@ from stepline.ingest import Ingest
 from stepline.recording.commands import commands_path
 from stepline.recording.journal import Record, Update, encode_record, encode_update
 from stepline.store import Store
-from tests.test_ingest import ELSEWHERE, GONE, HERE, Journal, entries_of, until
+from tests.growing import ELSEWHERE, GONE, HERE, Journal, until
+from tests.lines import entries_of
 
 KILLS = int(os.environ.get("STEPLINE_TEST_KILLS", "20")) // 2
 HOUR = 3600.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,16 @@ def build(output: Path, home: Path, *, callbacks: tuple[Any, ...] = (), **option
         eval_dataset=evaluation,
         callbacks=[*ours, *callbacks],
     )
+
+
+EVALUATING = {"eval_strategy": "steps", "eval_steps": 10}
+
+
+class Slow(TrainerCallback):
+    """Makes each step take so long that requests are seen within a few of them."""
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        time.sleep(0.02)
 
 
 class At(TrainerCallback):
