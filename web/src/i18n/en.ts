@@ -99,6 +99,10 @@ export const en = {
     saveAndStop: 'Save, then stop',
     sent: 'Sent. The training answers at its next step.',
     sentStop: 'Stop sent. The training ends after its current step.',
+    sentAtLog: 'Sent. The training runs on several ranks and answers at {when}.',
+    sentStopAtLog: 'Stop sent. The training runs on several ranks and ends at {when}.',
+    atLog: 'its next log',
+    atLogEvery: 'its next log, which comes every {n} steps',
     off: {
       elsewhere: 'It runs elsewhere, or its journal was brought here: it can be stopped only where it was started.',
       before_training: 'It has not begun to train yet.',
@@ -459,7 +463,10 @@ export const en = {
     },
     stall: {
       title: 'No new steps',
-      text: 'Nothing for {silent}; usually a step is logged every {median}.',
+      steps: 'Nothing for {silent}; usually a step is logged every {median}.',
+      evaluate: 'It has been evaluating, with no step for {silent}; its last evaluation took {took}.',
+      save: 'It has been saving, with no step for {silent}; the longest save before took {took}.',
+      process: 'Its process is there, but has given no sign for {silent}; it gives one every 5 seconds.',
       advice: 'See whether the process still works: its output, GPU use, data loading, free disk space.',
     },
     other: { title: 'Finding: {rule}', advice: 'Look at the curves at this place.' },

@@ -95,6 +95,10 @@ export const zh: Messages = {
     saveAndStop: '保存后停止',
     sent: '已发送，训练会在下一步响应。',
     sentStop: '已发送停止命令，训练会在当前这一步结束后停止。',
+    sentAtLog: '已发送。训练在多个进程上运行，会在{when}响应。',
+    sentStopAtLog: '已发送停止命令。训练在多个进程上运行，会在{when}停止。',
+    atLog: '下一次记录日志时',
+    atLogEvery: '下一次记录日志时（每 {n} 步一次）',
     off: {
       elsewhere: '它在别处运行，或日志是从别处带来的：只能在启动它的地方停止。',
       before_training: '训练还没有开始。',
@@ -450,7 +454,10 @@ export const zh: Messages = {
     },
     stall: {
       title: '没有新的训练步',
-      text: '已有 {silent} 没有记录，通常每 {median} 记录一次。',
+      steps: '已有 {silent} 没有记录，通常每 {median} 记录一次。',
+      evaluate: '一直在评估，已有 {silent} 没有新的一步；上一次评估用了 {took}。',
+      save: '一直在保存，已有 {silent} 没有新的一步；此前最长的一次保存用了 {took}。',
+      process: '进程还在，但已有 {silent} 没有任何动静；正常时每 5 秒会有一次。',
       advice: '请检查进程是否还在工作：输出、GPU 占用、数据加载、磁盘空间。',
     },
     other: { title: '诊断：{rule}', advice: '请查看此处的曲线。' },
