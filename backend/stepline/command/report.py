@@ -54,11 +54,9 @@ def write(file: Path, found: Sequence[Check], path: Path | None) -> None:
     known[str(place)] = known[str(place.absolute())] = "<home>"
     with contextlib.suppress(SteplineError):
         home = Home.open(path, create=False)
-        known |= {
-            str(home.path): "<home>",
-            os.path.realpath(home.path): "<home>",
-            str(home.folder): "<database folder>",
-        }
+        # The home's mark last: where the database lies in it, both are one folder.
+        known |= {str(home.folder): "<database folder>", str(home.path): "<home>"}
+        known[os.path.realpath(home.path)] = "<home>"
         told = _files(home)
         with take_in(home) as store:
             known |= _of_tasks(store)
