@@ -32,36 +32,37 @@ def _of_size(size: int) -> Iterator[Row]:
     values[rng.random(size) < 0.01] = np.nan
     # Four points a cell, as M4 has them.
     starts = np.arange(0, size, -(-size // (POINTS // 4)))
-    goal = size == GOAL_SIZE
+
+    def extremes() -> object:
+        return kernels.extremes(values, starts)
+
+    def ema() -> object:
+        return kernels.ema(values, SPAN)
+
+    def moving_average() -> object:
+        return kernels.moving_average(values, SPAN)
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "values.npy"
         np.save(path, values)
         with Program("arrays", path) as peer:
             known = peer.answer()
-
-            def beside(words: str, call: Callable[[], object], name: str, number: int, most_ratio: float) -> Row:
-                title = f"{words}, {number:,} points" if name == "tsdownsample" else f"{words}, span {number}"
-                what = {
-                    "tsdownsample": "tsdownsample NaNM4, parallel",
-                    "ewm": "pandas ewm",
-                    "rolling": "pandas rolling",
-                }
-                if name in known:
-                    ours, its = medians(lambda: ms_of(call), lambda: peer.ask(name, number)[0])
-                else:
-                    [ours], its = median_ms(call), None
-                most = most_ratio if goal else None
-                return Row(title, size, ours, beside=Beside(what[name], its), most_ratio=most)
-
-            def averaged(name: str) -> Callable[[], object]:
-                kernel = kernels.ema if name == "ewm" else kernels.moving_average
-                return lambda: kernel(values, SPAN)
-
-            yield beside("extremes", lambda: kernels.extremes(values, starts), "tsdownsample", POINTS, 1.0)
-            yield beside("exponential average", averaged("ewm"), "ewm", SPAN, 0.12)
-            yield beside("moving average", averaged("rolling"), "rolling", SPAN, 0.12)
+            for title, ours, name, asked, most in (
+                (f"extremes, {POINTS:,} points", extremes, "tsdownsample NaNM4, parallel", f"nanm4 {POINTS}", 1.0),
+                (f"exponential average, span {SPAN}", ema, "pandas ewm", f"ewm {SPAN}", 0.12),
+                (f"moving average, span {SPAN}", moving_average, "pandas rolling mean", f"rolling {SPAN}", 0.12),
+            ):
+                took, its = _beside(ours, peer, asked, known)
+                yield Row(title, size, took, beside=Beside(name, its), most_ratio=most if size == GOAL_SIZE else None)
     if size <= LARGEST_PLAIN:
-        ours, its = median_ms(lambda: plain.extremes(values, starts), lambda: kernels.extremes(values, starts))
+        ours, its = median_ms(lambda: plain.extremes(values, starts), extremes)
         yield Row("extremes before the kernels are compiled", size, ours, beside=Beside("compiled", its))
-        ours, its = median_ms(lambda: plain.ema(values, SPAN, None), averaged("ewm"))
+        ours, its = median_ms(lambda: plain.ema(values, SPAN, None), ema)
         yield Row("exponential average before that", size, ours, beside=Beside("compiled", its))
+
+
+def _beside(ours: Callable[[], object], peer: Program, asked: str, known: list[str]) -> tuple[float, float | None]:
+    if asked.split()[0] not in known:
+        return median_ms(ours)[0], None
+    took, its = medians(lambda: ms_of(ours), lambda: float(peer.ask(asked)[0]))
+    return took, its

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -47,7 +48,7 @@ def _ticks(secs: int) -> Iterator[Row]:
             time.sleep(1)
             seldom = _until_painted(logged, page.evaluate("probe.painted"))
     frames = found["frames"]
-    gaps = [later - earlier for earlier, later in zip(frames, frames[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(frames)]
     note = f"{secs} s of live training"
     yield Row(f"frames a second, six charts, {RATE} records a second", BEFORE, 1000 / (sum(gaps) / len(gaps)), "/s",
               least=59.0, note=note)  # fmt: skip
@@ -73,12 +74,15 @@ def _memory(minutes: int) -> Iterator[Row]:
         trainer.answer()
         home = Home.open(Path(folder))
         remember(home, othersOpen=True)
-        with Program("fast_app", folder, 0.3 / FASTER) as app, chromium() as browser:
-            with charts(browser, app.answer()["url"]) as page:
-                trainer.ask("steady", RATE * FASTER, 5 * 60 / FASTER)
-                early = _held_mib(page)
-                trainer.ask("steady", RATE * FASTER, (minutes - 5) * 60 / FASTER)
-                growth = (_held_mib(page) / early - 1) * 100
+        with (
+            Program("fast_app", folder, 0.3 / FASTER) as app,
+            chromium() as browser,
+            charts(browser, app.answer()["url"]) as page,
+        ):
+            trainer.ask("steady", RATE * FASTER, 5 * 60 / FASTER)
+            early = _held_mib(page)
+            trainer.ask("steady", RATE * FASTER, (minutes - 5) * 60 / FASTER)
+            growth = (_held_mib(page) / early - 1) * 100
     note = f"clock {FASTER} times as fast, {early:.0f} MiB"
     yield Row(f"the page's memory, growth from minute 5 to {minutes}", BEFORE, growth, "%", most=10.0, note=note)
 

@@ -85,10 +85,12 @@ def _forget(path: Path) -> None:
 
 def _without_compiled(ground: Ground, size: int) -> Row:
     """The first frames with an empty cache of compiled code, beside the time until the kernels are there."""
-    with tempfile.TemporaryDirectory() as empty:
-        with Program("first_frames", ground.home(size).path, NUMBA_CACHE_DIR=empty) as program:
-            first = program.answer()
-            later = program.ask("wait")
+    with (
+        tempfile.TemporaryDirectory() as empty,
+        Program("first_frames", ground.home(size).path, NUMBA_CACHE_DIR=empty) as program,
+    ):
+        first = program.answer()
+        later = program.ask("wait")
     beside = Beside("until they are compiled", later["compiled"])
     return Row("first frames, no kernel compiled", size, first["frame"], beside=beside, most_ratio=1.0)
 

@@ -1,1 +1,1 @@
-"""Programs that are measured in a process of their own: ours and the peers'. Each says what it found as lines of JSON."""
+"""What is measured in a process of its own, ours and the peers'. Each program says what it found as lines of JSON."""

@@ -1,4 +1,4 @@
-"""PATH: a peer's way with one array of float64. Answers `tsdownsample`, `ewm SPAN` and `rolling SPAN` with the
+"""PATH: a peer's way with one array of float64. Answers `nanm4 POINTS`, `ewm SPAN` and `rolling SPAN` with the
 milliseconds that it took, or with null where that library is not installed."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def main() -> None:
         from tsdownsample import NaNM4Downsampler
 
         sampler = NaNM4Downsampler()
-        calls["tsdownsample"] = lambda points: sampler.downsample(values, n_out=points, parallel=True)
+        calls["nanm4"] = lambda points: sampler.downsample(values, n_out=points, parallel=True)
     except ImportError:
         pass
     try:

@@ -1,4 +1,4 @@
-"""HOME SIZE: windows of a stored series in a process that holds nothing else, warm, and the seeds of its random ones."""
+"""HOME SIZE: windows of a stored series in a process of its own, warm, and how the random ones are drawn."""
 
 from __future__ import annotations
 
