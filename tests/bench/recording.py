@@ -30,7 +30,7 @@ STEPS = 200_000
 STARTS = 5
 KILLS = 200
 TIGHT = 2000
-SIDE_SECS = 3.0
+QUIET_SECS = 3.0
 MOST_RECORDS = 400
 """A killed process had logged between one and as many records."""
 PEERS = {
@@ -130,7 +130,10 @@ def _kept(folder: Path) -> int:
         lines = [json.loads(line) for path in journals for line in path.read_bytes().splitlines()]
         return sum(line.get("kind") == "step" for line in lines)
     # A side process of the logger may still be writing.
-    time.sleep(SIDE_SECS)
+    before = -1
+    while (now := sum(path.stat().st_size for path in folder.rglob("*"))) != before:
+        before = now
+        time.sleep(QUIET_SECS)
     for path in folder.rglob("*.db"):
         with contextlib.closing(sqlite3.connect(path)) as database, contextlib.suppress(sqlite3.Error):
             return int(database.execute("SELECT count(*) FROM metrics").fetchone()[0])
