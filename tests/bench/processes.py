@@ -119,16 +119,28 @@ class Serving:
         words = [f"series={name}" for name in names] + [f"{key}={value}" for key, value in query.items()]
         return self.get(f"/api/tasks/{task}/frame?{'&'.join(words)}")
 
-    def most_mib(self) -> float:
-        return most_mib(self._process.pid)
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
 
 def most_mib(pid: int) -> float:
-    """The most memory that a process held so far, in MiB; what it holds now where the system does not tell."""
+    """The most memory that a process held so far, in MiB, mapped files included; what it holds now where the system
+    does not tell."""
+    told = _told(pid, "VmHWM")
+    return psutil.Process(pid).memory_info().rss / MIB if told is None else told
+
+
+def own_mib(pid: int) -> float | None:
+    """What a process holds now, in MiB, without the pages of files, which the system may take back at any time."""
+    return _told(pid, "RssAnon")
+
+
+def _told(pid: int, name: str) -> float | None:
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
-        return psutil.Process(pid).memory_info().rss / MIB
-    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return None
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith(f"{name}:"))
     return int(line.split()[1]) / 1024
 
 
