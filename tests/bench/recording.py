@@ -208,7 +208,7 @@ def _training() -> Iterator[Row]:
     starts = []
     for _ in range(3):
         with tempfile.TemporaryDirectory() as folder:
-            found = processes.run("small_training", folder)
+            found = processes.run("small_training", folder, OMP_NUM_THREADS="1")
         starts.append(found["start"])
     operations = sum(found["operations"].values())
     yield Row("starting a run by the callback, a small model", 3, statistics.median(starts), most=50.0)
