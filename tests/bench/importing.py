@@ -58,14 +58,14 @@ def _loaded(folder: Path) -> tuple[float, float] | None:
 def _trainer_state() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "trainer_state.json"
-        _write_state(path)
+        write_state(path)
         found = [_imported(path, Path(folder) / f"home-{each}") for each in range(ROUNDS)]
     secs, mib = (statistics.median(each) for each in zip(*found, strict=True))
     yield Row("trainer_state.json imported", ENTRIES, secs, "s", most=1.5)
     yield Row("memory of that", ENTRIES, mib, "MiB", most=MOST_MIB)
 
 
-def _write_state(path: Path) -> None:
+def write_state(path: Path) -> None:
     rng = random.Random(0)
     history = []
     for step in range(10, 10 * ENTRIES + 1, 10):
