@@ -67,6 +67,8 @@ class Run(TypedDict):
     unresponsive: bool
     controls: list[str]
     """Commands that this run takes now: "stop", "save", "evaluate", "log"."""
+    controls_at: Literal["step", "log"]
+    """When it hears of a command: at the end of each step, or, on several ranks, of a step that logs."""
     no_controls: str | None
     """Why a run that lives takes none: "elsewhere", "before_training", "not_offered", or what its ranks said."""
 
@@ -233,6 +235,32 @@ class About(TypedDict):
     """What a person should know of: damaged or refused journals."""
     watched: list[WatchedFolder]
     """The folders of the setting `watchFolders`."""
+
+
+EnvironmentKind = Literal["conda", "pyenv", "system", "uv", "venv"]
+
+
+class FoundEnvironment(TypedDict):
+    """A Python environment of this machine that has transformers, and the lines to paste for it."""
+
+    kind: EnvironmentKind
+    path: str
+    transformers: str
+    stepline: str | None
+    """Version of what is installed there already."""
+    install: str
+    run: str
+
+
+class Beginning(TypedDict):
+    """How a training comes to be recorded: lines for a terminal, in any environment and in those that were found."""
+
+    command: str
+    wheel: str | None
+    """The recorder's wheel, which the packaged app carries: the lines install it without an index."""
+    install: str
+    run: str
+    environments: list[FoundEnvironment]
 
 
 class TaskEdit(TypedDict, total=False):

@@ -69,6 +69,8 @@ export interface Run {
   unresponsive: boolean
   /** Commands that this run takes now: "stop", "save", "evaluate", "log". */
   controls: string[]
+  /** When it hears of a command: at the end of each step, or, on several ranks, of a step that logs. */
+  controls_at: 'step' | 'log'
   /** Why a run that lives takes none: "elsewhere", "before_training", "not_offered", or what its ranks said. */
   no_controls: string | null
 }
@@ -229,6 +231,29 @@ export interface About {
   notes: string[]
   /** The folders of the setting `watchFolders`. */
   watched: WatchedFolder[]
+}
+
+export type EnvironmentKind = 'conda' | 'pyenv' | 'system' | 'uv' | 'venv'
+
+/** A Python environment of this machine that has transformers, and the lines to paste for it. */
+export interface FoundEnvironment {
+  kind: EnvironmentKind
+  path: string
+  transformers: string
+  /** Version of what is installed there already. */
+  stepline: string | null
+  install: string
+  run: string
+}
+
+/** How a training comes to be recorded: lines for a terminal, in any environment and in those that were found. */
+export interface Beginning {
+  command: string
+  /** The recorder's wheel, which the packaged app carries: the lines install it without an index. */
+  wheel: string | null
+  install: string
+  run: string
+  environments: FoundEnvironment[]
 }
 
 /** What a page may change of a task; what is left out stays as it is. */
