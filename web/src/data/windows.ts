@@ -44,6 +44,8 @@ class Layer {
   series: Series = new Map()
   /** What it covers, in units of the axis. */
   cover: Span = { first: -Infinity, last: Infinity }
+  /** Of the request that is under way. */
+  asked: ReadonlySet<string> = new Set()
   private request: AbortController | null = null
   private queue: Frame[] = []
 
@@ -51,8 +53,14 @@ class Layer {
     return this.request !== null
   }
 
-  async load(fetchFrame: (signal: AbortSignal) => Promise<Frame>, keep: boolean, cover: Span): Promise<boolean> {
+  async load(
+    names: readonly string[],
+    fetchFrame: (signal: AbortSignal) => Promise<Frame>,
+    keep: boolean,
+    cover: Span,
+  ): Promise<boolean> {
     this.stop()
+    this.asked = new Set(names)
     const mine = new AbortController()
     this.request = mine
     try {
@@ -87,6 +95,7 @@ class Layer {
   stop(): void {
     this.request?.abort()
     this.request = null
+    this.asked = new Set()
     this.queue = []
   }
 
@@ -156,7 +165,7 @@ export function keepWindows(options: WindowsOptions): Windows {
     const asked = key(state)
     try {
       const cover = { first: -Infinity, last: Infinity }
-      const done = await whole.load((signal) => options.api.frame(task, query, signal), keep, cover)
+      const done = await whole.load(which, (signal) => options.api.frame(task, query, signal), keep, cover)
       if (!done) return
       remember(asked, whole.series)
       publish()
@@ -179,7 +188,7 @@ export function keepWindows(options: WindowsOptions): Windows {
     const query = { series: [...names()], first, last, points: POINTS, axis, ema, ma }
     if (query.series.length === 0) return
     try {
-      const done = await detail.load((signal) => options.api.frame(task, query, signal), false, cover)
+      const done = await detail.load(query.series, (signal) => options.api.frame(task, query, signal), false, cover)
       if (!done) return
       publish()
       options.onLoaded()
@@ -219,7 +228,7 @@ export function keepWindows(options: WindowsOptions): Windows {
       gathering = false
       options.onWantedChange()
       const all = [...names()]
-      const missing = all.filter((name) => (whole.series.get(name)?.cursor ?? -1) < newest)
+      const missing = all.filter((name) => !whole.asked.has(name) && (whole.series.get(name)?.cursor ?? -1) < newest)
       if (missing.length === 0) return
       if (whole.busy) void loadWhole(all, false)
       else void loadWhole(missing, true)
