@@ -153,12 +153,21 @@ def test_a_run_may_say_later_what_it_takes_and_why_not(serving):
         run = serving.ask("/api/tasks/t2").json["runs"][0]
         return run["controls"], run["no_controls"]
 
+    def when():
+        return serving.ask("/api/tasks/t2").json["runs"][0]["controls_at"]
+
     assert controls() == ([], "before_training")
     ranks = {"controls": [], "no_controls": "before_first_log"}
     write(store, "r2", [Record("train_start", 1_700_000_000.0, 0, details=ranks)])
     assert controls() == ([], "before_first_log")
-    write(store, "r2", [Record("message", 1_700_000_001.0, 5, message="all", details={"controls": ["stop", "save"]})])
-    assert controls() == (["stop", "save"], None)
+    assert when() == "step"
+    steps = [Record("step", 1_700_000_000.0, number, metrics={"loss": 1.0}) for number in range(5000)]
+    write(store, "r2", steps)
+    told = {"controls": ["stop", "save"], "controls_at": "log"}
+    write(store, "r2", [*steps, Record("message", 1_700_000_001.0, 5, message="all", details=told)])
+    assert (*controls(), when()) == (["stop", "save"], None, "log")
+    write(store, "r2", [Record("message", 1_700_000_001.0, 5, message="fewer", details={"controls": ["stop"]})])
+    assert (*controls(), when()) == (["stop"], None, "step")
     write(store, "r2", [Record("train_end", 1_700_000_002.0, 9, details={"status": "completed"})])
     assert controls() == ([], None)
 

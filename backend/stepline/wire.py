@@ -67,6 +67,8 @@ class Run(TypedDict):
     unresponsive: bool
     controls: list[str]
     """Commands that this run takes now: "stop", "save", "evaluate", "log"."""
+    controls_at: Literal["step", "log"]
+    """When it hears of a command: at the end of each step, or, on several ranks, of a step that logs."""
     no_controls: str | None
     """Why a run that lives takes none: "elsewhere", "before_training", "not_offered", or what its ranks said."""
 

@@ -44,6 +44,7 @@ const detail: TaskDetail = {
       changes: [],
       unresponsive: false,
       controls: ['stop', 'save'],
+      controls_at: 'step',
       no_controls: null,
     },
   ],

@@ -69,6 +69,8 @@ export interface Run {
   unresponsive: boolean
   /** Commands that this run takes now: "stop", "save", "evaluate", "log". */
   controls: string[]
+  /** When it hears of a command: at the end of each step, or, on several ranks, of a step that logs. */
+  controls_at: 'step' | 'log'
   /** Why a run that lives takes none: "elsewhere", "before_training", "not_offered", or what its ranks said. */
   no_controls: string | null
 }

@@ -34,8 +34,6 @@ from stepline.wire import (
     TaskDetail,
 )
 
-BEGINNING = 64
-"""Records in which a run's `train_start` stands, also where another run of its task writes at once."""
 COMMANDS = ("stop", "save", "evaluate", "log")
 
 
@@ -129,7 +127,7 @@ def detail(store: Store, task_id: str, *, findings: Sequence[Finding] = (), jour
     return {
         "task": line,
         "runs": [
-            _run(run, before, findings, _controls(store, run, journals))
+            _run(run, before, findings, _controls(run, journals))
             for before, run in zip([None, *runs], runs, strict=False)
         ],
         "metrics": _metrics(metrics, len(runs)),
@@ -181,6 +179,7 @@ def _run(
         "unresponsive": any(finding["rule"] == "stall" and finding["run"] == run.number for finding in findings),
         "controls": controls[0],
         "no_controls": controls[1],
+        "controls_at": "log" if run.controls.get("controls_at") == "log" else "step",
     }
 
 
@@ -232,24 +231,14 @@ def _progress(line: Task) -> float | None:
     return min(1.0, max(0.0, step / total))
 
 
-def _controls(store: Store, run: RunRow, journals: Path | None) -> tuple[list[str], str | None]:
-    """What a run takes now, while it lives on this machine beside its journal; where it takes nothing, why not.
-
-    Its `train_start` offers that, or a message after it: whether all ranks listen is known after the first log.
-    """
+def _controls(run: RunRow, journals: Path | None) -> tuple[list[str], str | None]:
+    """What a run takes now, while it lives on this machine beside its journal; where it takes nothing, why not."""
     if run.status not in ("pending", "running"):
         return [], None
     if journals is None or run.process.host != socket.gethostname() or not (journals / f"{run.id}.jsonl").exists():
         return [], "elsewhere"
     if run.first_sequence is None:
         return [], "before_training"
-    offered: list[str] = []
-    why_not: str | None = "not_offered"
-    first = run.first_sequence
-    begun = store.records(run.task_id, first, first + BEGINNING, kinds=["train_start", "message"])
-    for entry in begun:
-        told = entry.details.get("controls")
-        if entry.run_id == run.id and isinstance(told, list):
-            offered = [command for command in COMMANDS if command in told]
-            why_not = None if offered else str(entry.details.get("no_controls", "not_offered"))
-    return offered, why_not
+    told = run.controls.get("controls")
+    offered = [command for command in COMMANDS if isinstance(told, list) and command in told]
+    return offered, None if offered else str(run.controls.get("no_controls", "not_offered"))

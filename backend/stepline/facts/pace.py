@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stepline.diagnosis.points import evaluation_secs, told_secs
 from stepline.facts.changes import find_setting, positive_number
 from stepline.facts.remaining import Mark, Schedule, remaining_secs
 from stepline.store import CheckpointRow, LogEntry, MetricRow, RunRow, Store
@@ -19,7 +19,6 @@ from stepline.wire import Kind
 
 RECENT = 160
 TIMED: tuple[Kind, ...] = ("step", "evaluation", "checkpoint")
-_EVALUATION_SECS = re.compile(r"eval(_.+)?_runtime")
 
 
 def newest_step(run: RunRow) -> int | None:
@@ -58,9 +57,7 @@ def _secs(entry: LogEntry) -> float | None:
     if entry.kind == "checkpoint":
         secs = entry.details.get("secs")
         return float(secs) if isinstance(secs, int | float) else None
-    told = [value for name, value in entry.metrics.items() if _EVALUATION_SECS.fullmatch(name)]
-    numbers = [value for value in told if isinstance(value, float | int)]
-    return sum(numbers) if numbers else None
+    return told_secs(entry.metrics.items())
 
 
 def _schedule(
@@ -73,18 +70,14 @@ def _schedule(
     own = [each for each in checkpoints if each.run_number == run.number]
     begun = run.first_step or 0
     saves = [each.secs for each in checkpoints if each.secs is not None]
-    evaluations = [
-        float(row.last_value)
-        for row in metrics
-        if _EVALUATION_SECS.fullmatch(row.name) and isinstance(row.last_value, float | int)
-    ]
+    evaluation = evaluation_secs(metrics)
     return Schedule(
         total,
         evaluation_steps=_every(run.settings, total, "eval", [m.step for m in marks if m.kind == "evaluation"], begun),
         save_steps=_every(run.settings, total, "save", [each.step for each in own], begun),
-        evaluation_secs=sum(evaluations) if evaluations else None,
+        evaluation_secs=evaluation,
         save_secs=saves[-1] if saves else None,
-        told=bool(evaluations)
+        told=evaluation is not None
         or _strategy(run.settings, "eval") is not None
         or any(m.kind == "evaluation" for m in marks),
     )

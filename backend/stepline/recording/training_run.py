@@ -236,7 +236,7 @@ class TrainingRun:
         else:
             self._controls = [name for name in trainer_facts.controls(args, self._find_trainer()) if name in SHARED]
             words = f"Requests act on all {args.world_size} ranks, at steps that log"
-            details = {"controls": self._controls}
+            details = {"controls": self._controls, "controls_at": "log"}
         self.recorder.record("message", step=self.recorder.step, message=words, details=details)
 
     def new_requests(self) -> list[Command]:
