@@ -16,6 +16,9 @@ import type { Span } from './view'
 export const POINTS = 4000
 const BEYOND = 1000
 const KEPT_TASKS = 6
+/** A finer window is fetched when less than this part of a span is left beside the view, or it is wider than so many spans. */
+const EDGE = 0.5
+const COARSEST = 4.5
 
 export interface WindowState {
   task: string | null
@@ -143,6 +146,8 @@ export function keepWindows(options: WindowsOptions): Windows {
   let newest = 0
   let settling: ReturnType<typeof setTimeout> | null = null
   let gathering = false
+  /** What the request for the zoomed part, which may be under way, covers. */
+  let asked: Span = { first: 0, last: 0 }
 
   const names = (): Set<string> => new Set(claims.keys())
   const key = (of: WindowState) => JSON.stringify([of.task, of.axis, of.ema, of.ma, of.range])
@@ -162,12 +167,12 @@ export function keepWindows(options: WindowsOptions): Windows {
     if (task === null || which.length === 0) return
     const first = range === 'latest' ? Math.max(0, newest - POINTS) : undefined
     const query = { series: which, points: POINTS, axis, ema, ma, ...(first === undefined ? {} : { first }) }
-    const asked = key(state)
+    const kind = key(state)
     try {
       const cover = { first: -Infinity, last: Infinity }
       const done = await whole.load(which, (signal) => options.api.frame(task, query, signal), keep, cover)
       if (!done) return
-      remember(asked, whole.series)
+      remember(kind, whole.series)
       publish()
       options.onLoaded()
       if (state.zoom !== null) settle(0)
@@ -179,8 +184,8 @@ export function keepWindows(options: WindowsOptions): Windows {
   async function loadDetail(): Promise<void> {
     const { task, axis, ema, ma, zoom } = state
     if (task === null || zoom === null || !coarse()) return
-    const width = zoom.last - zoom.first
-    const cover = { first: zoom.first - width, last: zoom.last + width }
+    const cover = wider(zoom, 1)
+    asked = cover
     const span = axis === 'sequence' ? cover : sequencesOf(whole.series, cover)
     if (span === null) return
     const first = Math.max(0, Math.floor(span.first))
@@ -192,6 +197,7 @@ export function keepWindows(options: WindowsOptions): Windows {
       if (!done) return
       publish()
       options.onLoaded()
+      if (state.zoom !== null && !serves(cover, state.zoom, EDGE)) settle(0)
     } catch (error) {
       if (!isAborted(error)) options.onError(error)
     }
@@ -203,10 +209,21 @@ export function keepWindows(options: WindowsOptions): Windows {
     return false
   }
 
+  /**
+   * Not put off by further turns of the wheel: during a long pan the next window comes while the one before is still wide
+   * enough. At once (0), whatever is there or under way is fetched anew.
+   */
   function settle(ms: number): void {
-    if (settling !== null) clearTimeout(settling)
+    if (settling !== null) {
+      if (ms > 0) return
+      clearTimeout(settling)
+    }
     settling = setTimeout(() => {
       settling = null
+      const { zoom } = state
+      if (ms > 0 && zoom !== null) {
+        if (detail.busy ? serves(asked, zoom, 0) : serves(detail.cover, zoom, EDGE)) return
+      }
       void loadDetail()
     }, ms)
   }
@@ -305,6 +322,19 @@ export function keepWindows(options: WindowsOptions): Windows {
       detail.stop()
     },
   }
+}
+
+/** A span with so many of its own widths more on either side. */
+function wider(span: Span, widths: number): Span {
+  const by = (span.last - span.first) * widths
+  return { first: span.first - by, last: span.last + by }
+}
+
+/** Whether a window drawn from `cover` shows `zoom` fine enough, with so many widths to spare on either side. */
+function serves(cover: Span, zoom: Span, spare: number): boolean {
+  const { first, last } = wider(zoom, spare)
+  const fine = cover.last - cover.first <= COARSEST * (zoom.last - zoom.first)
+  return fine && cover.first <= first && last <= cover.last
 }
 
 /** The sequences whose places on the axis lie within the span, over all lines; places ascend within a run. */
