@@ -251,6 +251,32 @@ class About(TypedDict):
     """The folders of the setting `watchFolders`."""
 
 
+EnvironmentKind = Literal["conda", "pyenv", "system", "uv", "venv"]
+
+
+class FoundEnvironment(TypedDict):
+    """A Python environment of this machine that has transformers, and the lines to paste for it."""
+
+    kind: EnvironmentKind
+    path: str
+    transformers: str
+    stepline: str | None
+    """Version of what is installed there already."""
+    install: str
+    run: str
+
+
+class Beginning(TypedDict):
+    """How a training comes to be recorded: lines for a terminal, in any environment and in those that were found."""
+
+    command: str
+    wheel: str | None
+    """The recorder's wheel, which the packaged app carries: the lines install it without an index."""
+    install: str
+    run: str
+    environments: list[FoundEnvironment]
+
+
 class TaskEdit(TypedDict, total=False):
     """What a page may change of a task; what is left out stays as it is."""
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import App from './App.vue'
 import { useSession } from './data/session'
 import { applyLanguage, i18n } from './i18n'
-import type { LogRow, Task, TaskDetail } from './wire'
+import type { Beginning, LogRow, Task, TaskDetail } from './wire'
 
 const task: Task = {
   id: 'tiny',
@@ -127,6 +127,7 @@ async function answer(input: RequestInfo | URL, init?: RequestInit): Promise<Res
     const settings = { language: 'en', theme: 'dark', task: 'tiny' }
     return Response.json({ settings, tasks: 3, detail, rows })
   }
+  if (path === 'api/beginning') return Response.json(beginning)
   if (path === 'api/about') {
     return Response.json({
       version: '0.1.0',
@@ -142,6 +143,23 @@ async function answer(input: RequestInfo | URL, init?: RequestInit): Promise<Res
   if (found) return Response.json(found)
   const error = { code: 'series_not_found', what: 'w', why: 'y', action: 'a', lost: null }
   return Response.json({ error }, { status: 404 })
+}
+
+const beginning: Beginning = {
+  command: 'stepline',
+  wheel: '/usr/lib/stepline/recorder/r.whl',
+  install: 'python -m pip install --no-index /usr/lib/stepline/recorder/r.whl',
+  run: 'stepline run -- python train.py',
+  environments: [
+    {
+      kind: 'conda',
+      path: '/opt/conda/envs/llm',
+      transformers: '5.23.0',
+      stepline: null,
+      install: '/opt/conda/envs/llm/bin/python -m pip install --no-index /usr/lib/stepline/recorder/r.whl',
+      run: 'stepline run -- /opt/conda/envs/llm/bin/python train.py',
+    },
+  ],
 }
 
 let page: VueWrapper
@@ -322,5 +340,8 @@ describe('the page', () => {
     await settle()
     expect(seen('empty-home')).toContain('SteplineCallback()')
     expect(seen('empty-home')).toContain('Run the demo')
+    expect(seen('environment')).toContain('transformers 5.23.0')
+    expect(seen('environment')).toContain(beginning.environments[0]!.run)
+    expect(seen('environment')).toContain(beginning.environments[0]!.install)
   })
 })

@@ -246,6 +246,29 @@ export interface About {
   watched: WatchedFolder[]
 }
 
+export type EnvironmentKind = 'conda' | 'pyenv' | 'system' | 'uv' | 'venv'
+
+/** A Python environment of this machine that has transformers, and the lines to paste for it. */
+export interface FoundEnvironment {
+  kind: EnvironmentKind
+  path: string
+  transformers: string
+  /** Version of what is installed there already. */
+  stepline: string | null
+  install: string
+  run: string
+}
+
+/** How a training comes to be recorded: lines for a terminal, in any environment and in those that were found. */
+export interface Beginning {
+  command: string
+  /** The recorder's wheel, which the packaged app carries: the lines install it without an index. */
+  wheel: string | null
+  install: string
+  run: string
+  environments: FoundEnvironment[]
+}
+
 /** What a page may change of a task; what is left out stays as it is. */
 export interface TaskEdit {
   name?: string

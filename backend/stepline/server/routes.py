@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from flask import Flask, Response, request
 
-from stepline import __version__, exporters, facts, history
+from stepline import __version__, environments, exporters, facts, history
 from stepline.errors import Unavailable, UsageError
 from stepline.history import Smoothing
 from stepline.intake import taken
@@ -60,6 +60,10 @@ def register(app: Flask, door: Door) -> None:
             "watched": [{"path": str(folder), "problem": problem_of(folder)} for folder in watched_folders(door.store)],
         }
         return json_answer(known)
+
+    @app.get("/api/beginning")
+    def beginning() -> Response:
+        return json_answer(environments.beginning())
 
     @app.get("/api/tasks")
     def tasks() -> Response:

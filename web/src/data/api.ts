@@ -5,6 +5,7 @@
 import type {
   About,
   Axis,
+  Beginning,
   Command,
   CommandGiven,
   DemoBegun,
@@ -99,6 +100,7 @@ export interface Api {
   exportAddress(task: string, format: ExportFormat): string
   takeIn(paths: string[]): Promise<TakenIn>
   about(): Promise<About>
+  beginning(): Promise<Beginning>
 }
 
 const MOVES = { trash: 'api/trash', back: 'api/trash/restore', gone: 'api/trash/remove' } as const
@@ -181,6 +183,7 @@ export function serverApi(fetcher: typeof fetch = (...request) => fetch(...reque
     exportAddress: (task, format) => `${taskPath(task)}/export?format=${format}`,
     takeIn: (paths) => send('POST', 'api/take-in', { paths }),
     about: () => get('api/about'),
+    beginning: () => get('api/beginning'),
   }
 }
 

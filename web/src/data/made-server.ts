@@ -113,6 +113,7 @@ export class Server {
       trash: async () => ({ tasks: [], kept_days: 30 }),
       moveTasks: async () => ({ tasks: [], kept_days: 30 }),
       demo: async () => ({ kind: 'recorded' }),
+      beginning: () => Promise.reject(new Error('not asked')),
       exportAddress: () => '',
       takeIn: async () => ({ tasks: [], imported: [] }),
       about: async () => ({

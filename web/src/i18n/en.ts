@@ -592,8 +592,17 @@ export const en = {
     demoBegun: 'The demo begins; its first step comes in some seconds.',
     demoRecorded: 'transformers is not installed here, so a recorded training is played.',
     demoFailed: 'The demo could not begin',
-    withoutCode: 'Without code',
     reads: 'Reads',
+  },
+  begin: {
+    title: 'Record your own training',
+    offline: 'Nothing is fetched from the network: the recorder lies in this program.',
+    found: 'These Python environments of this machine have transformers.',
+    none: 'No Python environment with transformers was found in the usual places. In the one of your training:',
+    run: 'Script as it is',
+    install: 'For the callback',
+    installed: 'Stepline {version} is installed there.',
+    kind: { conda: 'conda', pyenv: 'pyenv', system: 'system', uv: 'uv', venv: 'virtual environment' },
   },
   import: {
     button: 'Import…',

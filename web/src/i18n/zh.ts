@@ -583,8 +583,17 @@ export const zh: Messages = {
     demoBegun: '演示已开始，几秒后会出现第一步。',
     demoRecorded: '这里没有安装 transformers，因此回放一段录制的训练。',
     demoFailed: '演示未能开始',
-    withoutCode: '无需改代码',
     reads: '可读取',
+  },
+  begin: {
+    title: '记录自己的训练',
+    offline: '无需联网：记录器就在本程序中。',
+    found: '本机以下 Python 环境装有 transformers。',
+    none: '在常见位置没有找到装有 transformers 的 Python 环境。请在训练所用的环境中执行：',
+    run: '脚本不用改',
+    install: '使用回调',
+    installed: '其中已安装 Stepline {version}。',
+    kind: { conda: 'conda', pyenv: 'pyenv', system: '系统', uv: 'uv', venv: '虚拟环境' },
   },
   import: {
     button: '导入…',
