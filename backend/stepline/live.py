@@ -196,7 +196,7 @@ class Client:
             return (None if self.closed else asked), complaints, live.revision
 
     def _task_list(self, *, first: bool = False) -> Iterator[TasksChanged]:
-        """The tasks that are not as they were told, in parts. The store keeps a row's object while it stays the same."""
+        """Tasks that are not as they were told, in parts. The store keeps a row's object while it stays the same."""
         rows = self._live.source.store().tasks()
         changed = [row for row in rows if self._tasks.get(row.id) is not row]
         before, self._tasks = self._tasks, {row.id: row for row in rows}
