@@ -76,6 +76,14 @@ def task(row: TaskRow) -> Task:
     }
 
 
+def first_shown(rows: Sequence[TaskRow], remembered: object) -> str | None:
+    """Which task a page opens with: the one looked at last, else the newest that trains, else the newest."""
+    if any(row.id == remembered for row in rows):
+        return str(remembered)
+    newest = max(rows, key=lambda row: (row.status in LIVE, row.started or math.inf), default=None)
+    return None if newest is None else newest.id
+
+
 def log_row(entry: LogEntry) -> LogRow:
     status = entry.details.get("status") if entry.kind == "train_end" else None
     message = entry.message

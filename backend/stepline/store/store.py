@@ -86,6 +86,10 @@ class Store:
     def path(self) -> Path:
         return self._database.path
 
+    def faults(self) -> list[str]:
+        """What SQLite finds wrong with the file, of which it reads all; empty where it is whole. Raises StoreError."""
+        return sqlite.faults(self._database)
+
     # Writing
 
     def begin_run(self, header: Header) -> None:
