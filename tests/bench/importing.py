@@ -28,15 +28,17 @@ def rows(ground: Ground) -> Iterator[Row]:
 def _event_file(steps: int) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         path = event_files.write(Path(folder) / "logs", steps)
-        ours = [_imported(path, Path(folder) / f"home-{each}") for each in range(ROUNDS)]
-        peer = [_loaded(path.parent) for _ in ours]
+        ours, peer = [], []
+        for each in range(ROUNDS):
+            ours.append(_imported(path, Path(folder) / f"home-{each}"))
+            if installed("tensorboard_data_server"):
+                peer.append(_loaded(path.parent))
     secs, mib = (statistics.median(each) for each in zip(*ours, strict=True))
-    loaded = [each[0] for each in peer if each is not None]
-    beside = Beside("TensorBoard's fast loader, 1,000 points", statistics.median(loaded) if loaded else None)
+    its_secs, its_mib = (statistics.median(each) for each in zip(*peer, strict=True)) if peer else (None, None)
+    beside = Beside("TensorBoard's fast loader, 1,000 points", its_secs)
     goal = 1.0 if steps >= 10**6 else None
     yield Row("event file of 5 scalars a step imported, all points", steps, secs, "s", beside, most_ratio=goal)
-    held = [each[1] for each in peer if each is not None]
-    beside = Beside("TensorBoard's fast loader", statistics.median(held) if held else None)
+    beside = Beside("TensorBoard's fast loader", its_mib)
     yield Row("memory of that", steps, mib, "MiB", beside, most=MOST_MIB)
 
 
@@ -45,10 +47,8 @@ def _imported(path: Path, home: Path) -> tuple[float, float]:
     return measured(BIN / "stepline", "import", path, "--home", home)
 
 
-def _loaded(folder: Path) -> tuple[float, float] | None:
-    """Its data server alone, without TensorBoard's own start; None where it is not installed."""
-    if not installed("tensorboard_data_server"):
-        return None
+def _loaded(folder: Path) -> tuple[float, float]:
+    """Its data server alone, without TensorBoard's own start."""
     import tensorboard_data_server
 
     words = ("--reload", "once", "--samples-per-plugin", "scalars=1000", "--port", "0", "-vv")
@@ -58,14 +58,14 @@ def _loaded(folder: Path) -> tuple[float, float] | None:
 def _trainer_state() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "trainer_state.json"
-        _write_state(path)
+        write_state(path)
         found = [_imported(path, Path(folder) / f"home-{each}") for each in range(ROUNDS)]
     secs, mib = (statistics.median(each) for each in zip(*found, strict=True))
     yield Row("trainer_state.json imported", ENTRIES, secs, "s", most=1.5)
     yield Row("memory of that", ENTRIES, mib, "MiB", most=MOST_MIB)
 
 
-def _write_state(path: Path) -> None:
+def write_state(path: Path) -> None:
     rng = random.Random(0)
     history = []
     for step in range(10, 10 * ENTRIES + 1, 10):

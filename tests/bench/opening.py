@@ -13,14 +13,12 @@ from pathlib import Path
 
 import zstandard
 
-from stepline.home import Home
 from tests import screens
-from tests.bench.browser import remember
+from tests.bench import importing
 from tests.bench.ground import Ground
-from tests.bench.processes import BIN
+from tests.bench.processes import BIN, measured
 from tests.bench.table import Row
 
-SIZE = 10**5
 ROUNDS = 5
 PACKAGED = "dist/stepline-*-linux-*.tar.zst"
 STARTS_SECS = 60.0
@@ -40,18 +38,20 @@ def rows(ground: Ground) -> Iterator[Row]:
     """The program of this checkout, and the packaged one where it was built."""
     programs = {"from the checkout": (BIN / "stepline", 800.0), "packaged": (_unpacked(ground), 1200.0)}
     lacking = [package for program, package in screens.NEEDED.items() if shutil.which(program) is None]
-    home = Home.open(ground.new_folder("window"))
-    shutil.copy(ground.home(SIZE).database, home.database)
-    remember(home, task="t")
+    folder = ground.new_folder("window")
+    importing.write_state(folder / "trainer_state.json")
     for kind, (program, most) in programs.items():
         if lacking or program is None:
             lack = f"no {', '.join(lacking)}" if lacking else f"no {PACKAGED}: make package"
-            yield Row(MEASURE, SIZE, None, most=most, note=lack)
+            yield Row(MEASURE, importing.ENTRIES, None, most=most, note=lack)
             continue
+        # Each makes its own: the packaged one may be older than this checkout.
+        home = folder / kind
+        measured(program, "import", folder / "trainer_state.json", "--home", home)
         with screens.screen() as display:
             # The first one brings the files into memory.
-            times = [_opened(program, home.path, display) for _ in range(1 + ROUNDS)][1:]
-        yield Row(MEASURE, SIZE, statistics.median(times), most=most, note=kind)
+            times = [_opened(program, home, display) for _ in range(1 + ROUNDS)][1:]
+        yield Row(MEASURE, importing.ENTRIES, statistics.median(times), most=most, note=kind)
 
 
 def _unpacked(ground: Ground) -> Path | None:

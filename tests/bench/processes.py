@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -28,11 +29,13 @@ class Program:
     """`python -m tests.bench.programs.NAME …`; `answer` reads its next line, `ask` writes one before."""
 
     def __init__(self, name: str, *words: object, **environment: str) -> None:
+        self._told = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the program)
         self.began = time.perf_counter()
         self._process = subprocess.Popen(
             [sys.executable, "-m", f"tests.bench.programs.{name}", *map(str, words)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=self._told,
             env={**os.environ, **environment},
             text=True,
         )
@@ -48,6 +51,7 @@ class Program:
         if error is not None:
             self._process.kill()
         self._process.wait()
+        self._told.close()
 
     @property
     def pid(self) -> int:
@@ -55,11 +59,12 @@ class Program:
 
     def answer(self) -> Any:
         assert self._process.stdout is not None
-        # What a library prints by itself is passed over.
         for line in self._process.stdout:
-            if line.startswith(("{", "[")):
+            # What a library prints by itself is passed over.
+            with contextlib.suppress(ValueError):
                 return json.loads(line)
-        raise RuntimeError(f"{self._process.args} ended without an answer")
+        self._told.seek(0)
+        raise RuntimeError(f"{self._process.args} gave no answer: {self._told.read().decode(errors='replace')[-2000:]}")
 
     def tell(self, *words: object) -> None:
         assert self._process.stdin is not None
@@ -119,16 +124,28 @@ class Serving:
         words = [f"series={name}" for name in names] + [f"{key}={value}" for key, value in query.items()]
         return self.get(f"/api/tasks/{task}/frame?{'&'.join(words)}")
 
-    def most_mib(self) -> float:
-        return most_mib(self._process.pid)
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
 
 def most_mib(pid: int) -> float:
-    """The most memory that a process held so far, in MiB; what it holds now where the system does not tell."""
+    """The most memory that a process held so far, in MiB, mapped files included; what it holds now where the system
+    does not tell."""
+    told = _told(pid, "VmHWM")
+    return psutil.Process(pid).memory_info().rss / MIB if told is None else told
+
+
+def own_mib(pid: int) -> float | None:
+    """What a process holds now, in MiB, without the pages of files, which the system may take back at any time."""
+    return _told(pid, "RssAnon")
+
+
+def _told(pid: int, name: str) -> float | None:
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
-        return psutil.Process(pid).memory_info().rss / MIB
-    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return None
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith(f"{name}:"))
     return int(line.split()[1]) / 1024
 
 

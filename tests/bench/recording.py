@@ -3,8 +3,10 @@ run's start; and what is lost when the process is killed."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sqlite3
 import statistics
 import tempfile
 import time
@@ -14,6 +16,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from stepline import record
+from stepline.errors import ImportFailed
+from stepline.importers import gathered
 from tests.bench import processes
 from tests.bench.ground import Ground
 from tests.bench.processes import Program, installed
@@ -25,6 +29,8 @@ CALLS = 20_000
 STEPS = 200_000
 STARTS = 5
 KILLS = 200
+TIGHT = 2000
+QUIET_SECS = 3.0
 MOST_RECORDS = 400
 """A killed process had logged between one and as many records."""
 PEERS = {
@@ -99,6 +105,43 @@ def _peers() -> Iterator[Row]:
             ours_us, its_us = (part(times, share) for times in taken)
             yield Row(f"log call of 5 scalars, {share_words}", CALLS, ours_us, "µs", Beside(words, its_us))
         yield Row("import and start of a run", 1, start, beside=Beside(words, its_start))
+        yield _peer_killed(words, name)
+
+
+def _peer_killed(words: str, name: str) -> Row:
+    """Calls in a tight loop, then `kill -9`: what a reader finds."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        lost = []
+        for logger in ("stepline", name):
+            place = Path(folder) / logger
+            place.mkdir()
+            with Program("logger", logger, place) as program:
+                program.answer()
+                program.tell("kill", TIGHT)
+                program.wait()
+            lost.append(TIGHT - _kept(place))
+    return Row(f"records lost of {TIGHT:,} in a tight loop, killed", TIGHT, lost[0], "", Beside(words, lost[1]))
+
+
+def _kept(folder: Path) -> int:
+    """Steps in what a logger left behind."""
+    journals = list(folder.glob("journals/*.jsonl"))
+    if journals:
+        lines = [json.loads(line) for path in journals for line in path.read_bytes().splitlines()]
+        return sum(line.get("kind") == "step" for line in lines)
+    # A side process of the logger may still be writing.
+    before = -1
+    while (now := sum(path.stat().st_size for path in folder.rglob("*"))) != before:
+        before = now
+        time.sleep(QUIET_SECS)
+    for path in folder.rglob("*.db"):
+        with contextlib.closing(sqlite3.connect(path)) as database, contextlib.suppress(sqlite3.Error):
+            return int(database.execute("SELECT count(*) FROM metrics").fetchone()[0])
+    try:
+        tasks = gathered(folder).tasks
+    except ImportFailed:
+        return 0
+    return sum(record.kind == "step" for task in tasks for _, record in task.records())
 
 
 def _killed() -> Row:
@@ -112,12 +155,8 @@ def _killed() -> Row:
                 program.answer()
                 program.tell("kill", count)
                 program.wait()
-            (journal,) = home.glob("journals/*.jsonl")
-            kept = 0
-            for line in journal.read_bytes().splitlines():
-                kept += json.loads(line).get("kind") == "step"
             logged += count
-            lost += count - kept
+            lost += count - _kept(home)
     return Row(f"records lost in {KILLS} kills after the last log call", logged, lost, "", most=0.0)
 
 
@@ -169,7 +208,7 @@ def _training() -> Iterator[Row]:
     starts = []
     for _ in range(3):
         with tempfile.TemporaryDirectory() as folder:
-            found = processes.run("small_training", folder)
+            found = processes.run("small_training", folder, OMP_NUM_THREADS="1")
         starts.append(found["start"])
     operations = sum(found["operations"].values())
     yield Row("starting a run by the callback, a small model", 3, statistics.median(starts), most=50.0)

@@ -19,7 +19,7 @@ Log = Callable[[int], object]
 def stepline(folder: str) -> Log:
     from stepline import record
 
-    run = record("bench", home=folder)
+    run = record("bench", home=folder).__enter__()
     return lambda step: run.log(METRICS, step=step)
 
 
