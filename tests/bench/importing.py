@@ -29,7 +29,7 @@ def _event_file(steps: int) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         path = event_files.write(Path(folder) / "logs", steps)
         ours, peer = [], []
-        for each in range(1 + ROUNDS):
+        for each in range(1 + (ROUNDS if steps <= 10**6 else 1)):
             ours.append(_imported(path, Path(folder), each))
             if installed("tensorboard_data_server"):
                 peer.append(_loaded(path.parent))
