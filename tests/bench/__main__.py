@@ -56,7 +56,7 @@ def main() -> None:
     print(FORM.format(*HEAD))
     table = []
     with tempfile.TemporaryDirectory(prefix="stepline-bench-") as folder:
-        ground = Ground(sizes, large, Path(os.environ.get("BENCH_HOMES") or folder))
+        ground = Ground(sizes, large, Path(folder))
         for name in asked:
             for row in PARTS[name](ground):
                 table.append(row)
