@@ -15,7 +15,7 @@ import numpy as np
 
 from stepline.errors import SteplineError
 from stepline.facts.changes import setting_changes
-from stepline.facts.pace import logging_steps, newest_step, recent_marks, run_remaining
+from stepline.facts.pace import logging_steps, marks_before, newest_step, recent_marks, run_remaining
 from stepline.history import DERIVED, derived_names
 from stepline.kernels import Floats
 from stepline.store import CheckpointRow, LogEntry, MetricRow, RunRow, Store, TaskRow
@@ -123,7 +123,10 @@ def detail(store: Store, task_id: str, *, findings: Sequence[Finding] = (), jour
         marks = recent_marks(store, current)
         line["step"] = newest_step(current)
         every = logging_steps(current, marks)
-        span = run_remaining(current, marks, metrics, checkpoints)
+        # What does not go on has no time remaining that could be said.
+        if not any(finding["rule"] == "stall" and finding["run"] == current.number for finding in findings):
+            before = marks_before(store, current, runs, marks)
+            span = run_remaining(current, marks, before, metrics, checkpoints)
     return {
         "task": line,
         "runs": [
