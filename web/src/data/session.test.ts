@@ -118,6 +118,7 @@ class Server {
         writer: true,
         notes: [],
         watched: [],
+        kernels: 'ready',
       }),
     }
   }
