@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -206,10 +207,15 @@ def test_what_the_page_exports_is_saved_by_the_desktops_dialog(display: str, hom
         (task,) = store.tasks()
     with contextlib.closing(Store.open(home.database, writable=True)) as store:
         store.set_setting("language", "zh")
+        store.set_setting("theme", "dark")
     port = free_port()
     with opened(display, home, "open", port=port, HOME=str(tmp_path)) as program:
         page = Page(port)
         wait_for(lambda: page.shows("pilot"))
+        # Menus that can be read, in the theme that the page has now.
+        wait_for(lambda: menu_shades(display) == ("dark", "readable"))
+        page.run("fetch('api/settings', {method: 'PUT', body: JSON.stringify({theme: 'light'})})")
+        wait_for(lambda: menu_shades(display) == ("light", "readable"))
         page.run(f"location.href = 'api/tasks/{task.id}/export?format=csv'")
         dialog = wait_for(lambda: xdotool(display, "search", "--onlyvisible", "--name", f"^{CHINESE.save}$"))
         saved = tmp_path / "kept here.csv"
@@ -219,6 +225,15 @@ def test_what_the_page_exports_is_saved_by_the_desktops_dialog(display: str, hom
         page.close()
         program.process.send_signal(signal.SIGTERM)
         assert program.ends() == 0
+
+
+def menu_shades(display: str) -> tuple[str, str]:
+    """Of the menus' ground, and whether their letters stand out from it."""
+    shot = ["import", "-window", window_on(display), "-crop", "120x18+2+2", "-depth", "8", "gray:-"]
+    shades = subprocess.run(shot, env={**os.environ, "DISPLAY": display}, capture_output=True, check=True).stdout
+    ground = sorted(shades)[len(shades) // 2]
+    contrast = max(abs(shade - ground) for shade in shades)
+    return ("dark" if ground < 128 else "light"), ("readable" if contrast > 128 else "unreadable")
 
 
 def typed(display: str, dialog: str, path: Path) -> None:
