@@ -144,9 +144,9 @@ class App:
         self.live.nudge()
         return found
 
-    def take_in_uploaded(self, folder: Path) -> list[Imported]:
+    def take_in_uploaded(self, folder: Path, progress: Progress, cancelled: Callable[[], bool]) -> list[Imported]:
         """Take in what a page sent, which lies in `folder` for the moment; what became of each."""
-        found = take_in_uploaded(self._writing_ingest(), self.store, folder)
+        found = take_in_uploaded(self._writing_ingest(), self.store, folder, progress, cancelled)
         self.live.nudge()
         return found
 

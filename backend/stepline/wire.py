@@ -149,6 +149,18 @@ class TaskList(TypedDict):
     tasks: list[Task]
 
 
+class Opening(TypedDict):
+    """What a page needs for its first picture, in one answer: the list of tasks comes after it, over the socket."""
+
+    settings: dict[str, object]
+    tasks: int
+    """How many there are."""
+    detail: TaskDetail | None
+    """Of the task looked at last, else of the newest that trains, else of the newest; None where there is no task."""
+    rows: list[LogRow]
+    """The newest 200 of its log, newest first."""
+
+
 class LogPage(TypedDict):
     rows: list[LogRow]
     total: int
@@ -177,6 +189,8 @@ class TasksChanged(TypedDict):
     type: Literal["tasks"]
     tasks: list[Task]
     removed: list[str]
+    more: bool
+    """The list goes on in the next message: all tasks are told in parts, so that thousands do not come in one piece."""
 
 
 class Facts(TypedDict):
@@ -353,6 +367,12 @@ class TakenIn(TypedDict):
     tasks: list[str]
     """Ids of the tasks that the asked paths belong to."""
     imported: list[Imported]
+
+
+class ImportProgress(TypedDict):
+    """How far an upload's import is, 0 to 1; `TakenIn` or `ErrorAnswer` comes last."""
+
+    share: float
 
 
 class Command(TypedDict):

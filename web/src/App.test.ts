@@ -86,9 +86,13 @@ const rows = [
 class MadeSocket {
   static newest: MadeSocket | null = null
   readyState = 1
+  onopen: (() => void) | null = null
   onmessage: ((event: MessageEvent) => void) | null = null
   constructor() {
     MadeSocket.newest = this
+  }
+  says(message: object): void {
+    this.onmessage!(new MessageEvent('message', { data: JSON.stringify(message) }))
   }
   send(): void {
     // What the page subscribes to is the session's business.
@@ -119,8 +123,10 @@ async function answer(input: RequestInfo | URL, init?: RequestInit): Promise<Res
     if (init.method === 'PATCH') return Response.json({ ...task, ...body })
     return init.method === 'PUT' ? new Response(null, { status: 204 }) : Response.json({ id: 'c1' })
   }
-  if (path === 'api/tasks') return Response.json({ tasks: [task, done, broken] })
-  if (path === 'api/settings') return Response.json({ language: 'en', theme: 'dark', task: 'tiny' })
+  if (path === 'api/opening') {
+    const settings = { language: 'en', theme: 'dark', task: 'tiny' }
+    return Response.json({ settings, tasks: 3, detail, rows })
+  }
   if (path === 'api/beginning') return Response.json(beginning)
   if (path === 'api/about') {
     return Response.json({
@@ -199,6 +205,9 @@ beforeAll(async () => {
     Object.defineProperty(owner, side, { configurable: true, get: () => 600 })
   }
   await session().start()
+  await settle()
+  MadeSocket.newest!.onopen!()
+  MadeSocket.newest!.says({ type: 'tasks', tasks: [task, done, broken], removed: [], more: false })
   applyLanguage('en')
   page = mount(App, { global: { plugins: [i18n], stubs: { VChart: true } }, attachTo: document.body })
   await settle()
@@ -328,8 +337,7 @@ describe('the page', () => {
   })
 
   it('says what to do when the home is empty', async () => {
-    const message = { type: 'tasks', tasks: [], removed: ['tiny', 'done', 'broken'] }
-    MadeSocket.newest!.onmessage!(new MessageEvent('message', { data: JSON.stringify(message) }))
+    MadeSocket.newest!.says({ type: 'tasks', tasks: [], removed: ['tiny', 'done', 'broken'], more: false })
     await settle()
     expect(seen('empty-home')).toContain('SteplineCallback()')
     expect(seen('empty-home')).toContain('Run the demo')

@@ -150,6 +150,17 @@ export interface TaskList {
   tasks: Task[]
 }
 
+/** What a page needs for its first picture, in one answer: the list of tasks comes after it, over the socket. */
+export interface Opening {
+  settings: Record<string, unknown>
+  /** How many there are. */
+  tasks: number
+  /** Of the task looked at last, else of the newest that trains, else of the newest; None where there is no task. */
+  detail: TaskDetail | null
+  /** The newest 200 of its log, newest first. */
+  rows: LogRow[]
+}
+
 export interface LogPage {
   rows: LogRow[]
   /** Rows that match, also those not in this page. */
@@ -177,6 +188,8 @@ export interface TasksChanged {
   type: 'tasks'
   tasks: Task[]
   removed: string[]
+  /** The list goes on in the next message: all tasks are told in parts, so that thousands do not come in one piece. */
+  more: boolean
 }
 
 /** Server to page: what is new of the subscribed task. The samples follow in a binary frame with the same cursor. */
@@ -340,6 +353,11 @@ export interface TakenIn {
   /** Ids of the tasks that the asked paths belong to. */
   tasks: string[]
   imported: Imported[]
+}
+
+/** How far an upload's import is, 0 to 1; `TakenIn` or `ErrorAnswer` comes last. */
+export interface ImportProgress {
+  share: number
 }
 
 /** Asks a running training to do something now; it says in its journal when it did. */

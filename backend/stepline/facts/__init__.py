@@ -15,7 +15,7 @@ import numpy as np
 
 from stepline.errors import SteplineError
 from stepline.facts.changes import setting_changes
-from stepline.facts.pace import logging_steps, newest_step, recent_marks, run_remaining
+from stepline.facts.pace import logging_steps, marks_before, newest_step, recent_marks, run_remaining
 from stepline.history import DERIVED, derived_names
 from stepline.kernels import Floats
 from stepline.store import CheckpointRow, LogEntry, MetricRow, RunRow, Store, TaskRow
@@ -76,6 +76,14 @@ def task(row: TaskRow) -> Task:
     }
 
 
+def first_shown(rows: Sequence[TaskRow], remembered: object) -> str | None:
+    """Which task a page opens with: the one looked at last, else the newest that trains, else the newest."""
+    if any(row.id == remembered for row in rows):
+        return str(remembered)
+    newest = max(rows, key=lambda row: (row.status in LIVE, row.started or math.inf), default=None)
+    return None if newest is None else newest.id
+
+
 def log_row(entry: LogEntry) -> LogRow:
     status = entry.details.get("status") if entry.kind == "train_end" else None
     message = entry.message
@@ -115,7 +123,10 @@ def detail(store: Store, task_id: str, *, findings: Sequence[Finding] = (), jour
         marks = recent_marks(store, current)
         line["step"] = newest_step(current)
         every = logging_steps(current, marks)
-        span = run_remaining(current, marks, metrics, checkpoints)
+        # What does not go on has no time remaining that could be said.
+        if not any(finding["rule"] == "stall" and finding["run"] == current.number for finding in findings):
+            before = marks_before(store, current, runs, marks)
+            span = run_remaining(current, marks, before, metrics, checkpoints)
     return {
         "task": line,
         "runs": [

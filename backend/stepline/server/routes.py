@@ -29,6 +29,7 @@ from stepline.wire import (
     Focus,
     Kind,
     LogPage,
+    Opening,
     TakeIn,
     Task,
     TaskEdit,
@@ -69,6 +70,19 @@ def register(app: Flask, door: Door) -> None:
     def tasks() -> Response:
         listed: TaskList = {"tasks": [facts.task(row) for row in door.store.tasks()]}
         return json_answer(listed)
+
+    @app.get("/api/opening")
+    def opening() -> Response:
+        store = door.store
+        settings = store.settings()
+        listed = store.tasks()
+        shown = facts.first_shown(listed, settings.get("task"))
+        answer: Opening = {"settings": settings, "tasks": len(listed), "detail": None, "rows": []}
+        if shown is not None:
+            answer["detail"] = door.detail(shown)
+            newest = store.records(shown, limit=LOG_ROWS, newest_first=True)
+            answer["rows"] = [facts.log_row(entry) for entry in newest]
+        return json_answer(answer)
 
     @app.get("/api/tasks/<task_id>")
     def detail(task_id: str) -> Response:
@@ -178,8 +192,7 @@ def register(app: Flask, door: Door) -> None:
 
     @app.post(uploads.PATH)
     def import_() -> Response:
-        with uploads.received(request, door.home) as folder:
-            return json_answer(taken(door.take_in_uploaded(folder)))
+        return uploads.taken_in(request, door)
 
     @app.post("/api/demo")
     def demo() -> Response:
