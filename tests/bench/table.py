@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 HEAD = ("measure", "points", "ours", "peer or floor", "its", "ratio", "goal", "met")
-FORM = "{:<60} {:>11} {:>12} {:<38} {:>11} {:>6} {:>15} {:>4}"
+FORM = "{:<78} {:>11} {:>12} {:<38} {:>11} {:>6} {:>15} {:>4}"
 
 
 @dataclass(frozen=True)
