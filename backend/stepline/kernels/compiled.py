@@ -118,6 +118,16 @@ def _recent(values: Floats, before: AverageState, first_needed: int, seen: int) 
     return np.concatenate([before.recent[len(before.recent) - missing :], late])
 
 
-def interleave(planes: Bytes, varying: int, out: Words) -> None:
+def interleave(planes: Bytes, varying: int, held: int, out: Words) -> None:
     """See `stepline.kernels.interleave`."""
-    jitted.interleave(planes, varying, out)
+    jitted.interleave(planes, varying, np.uint64(held), out)
+
+
+def widen(planes: Bytes, varying: int, held: int, out: Floats) -> None:
+    """See `stepline.kernels.widen`."""
+    jitted.widen(planes, varying, np.uint64(held), out)
+
+
+def stretches(begins: Ints, firsts: Ints, steps: Ints, out: Ints) -> None:
+    """See `stepline.kernels.stretches`."""
+    jitted.stretches(begins, firsts, steps, out)

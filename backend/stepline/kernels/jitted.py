@@ -15,6 +15,7 @@ _floats = types.Array(types.float64, 1, "C", readonly=True)
 _ints = types.Array(types.int64, 1, "C", readonly=True)
 _out_floats = types.Array(types.float64, 1, "C")
 _out_ints = types.Array(types.int64, 1, "C")
+_bytes = types.Array(types.uint8, 1, "C", readonly=True)
 _i8, _f8 = types.int64, types.float64
 
 CHUNK = 128
@@ -121,9 +122,7 @@ def ema_debiased(values, begin, end, alpha, origin, numerator, denominator, seen
     return numerator, denominator, seen, i
 
 
-@njit(
-    types.void(_floats, _i8, _i8, _f8, _f8, _f8, _f8, _out_floats, _out_floats, _out_ints), nogil=True, cache=True
-)
+@njit(types.void(_floats, _i8, _i8, _f8, _f8, _f8, _f8, _out_floats, _out_floats, _out_ints), nogil=True, cache=True)
 def ema(values, begin, end, alpha, origin, numerator, scale, out, ends, finite):
     """The points after that, in four stretches of a length (the last has what is over): the first goes on from
     `numerator`, the others from nothing. ends, finite: of each, where its mean stands and how many points are finite.
@@ -290,12 +289,12 @@ def average(recent, values, known, begin, end, origin, span, seen, held, out):
             if place == stretch:
                 sum_to_end(held, span)
                 place, total = np.uint64(0), 0.0
-    i = np.uint64(begin)
-    while i < np.uint64(end):
+    at = np.uint64(begin)
+    while at < np.uint64(end):
         # No further than the stretch may reach, so that its end is not asked for at every point.
-        until = min(np.uint64(end), i + (stretch - place))
+        until = min(np.uint64(end), at + (stretch - place))
         begun, early = place, seen < span
-        for i in range(i, until):
+        for i in range(at, until):
             value = values[i] - origin
             if np.isfinite(values[i]):
                 total += value
@@ -307,7 +306,7 @@ def average(recent, values, known, begin, end, origin, span, seen, held, out):
                 out[i] = origin + mean
             else:
                 out[i] = np.nan
-        i = until
+        at = until
         seen += np.int64(place - begun)
         if place == stretch:
             sum_to_end(held, span)
@@ -315,18 +314,15 @@ def average(recent, values, known, begin, end, origin, span, seen, held, out):
     return seen, strange != 0.0
 
 
-@njit(
-    types.void(types.Array(types.uint8, 1, "C", readonly=True), _i8, types.Array(types.uint64, 1, "C")),
-    nogil=True,
-    cache=True,
-)
-def interleave(planes, varying, out):
-    """Put the bytes of each plane into the numbers, which hold those that are alike. varying: a bit for each plane."""
+@njit(types.void(_bytes, _i8, types.uint64, types.Array(types.uint64, 1, "C")), nogil=True, cache=True)
+def interleave(planes, varying, held, out):
+    """Put the bytes of each plane into the numbers; `held` has those that are alike. varying: a bit for each plane."""
     count = np.uint64(len(out))
     # A stretch stays in the nearest cache while one plane after the other goes over it.
     stretch = np.uint64(2048)
     for begin in range(np.uint64(0), count, stretch):
         end = min(begin + stretch, count)
+        out[begin:end] = held
         offset = np.uint64(0)
         for place in range(8):
             if varying >> place & 1:
@@ -334,3 +330,34 @@ def interleave(planes, varying, out):
                 for i in range(begin, end):
                     out[i] |= np.uint64(planes[offset + i]) << shift
                 offset += count
+
+
+@njit(types.void(_bytes, _i8, types.uint64, _out_floats), nogil=True, cache=True)
+def widen(planes, varying, held, out):
+    """Likewise for numbers of 4 bytes, which are float32."""
+    count = np.uint64(len(out))
+    stretch = np.uint64(2048)
+    words = np.empty(2048, np.uint32)
+    numbers = words.view(np.float32)
+    for begin in range(np.uint64(0), count, stretch):
+        length = min(stretch, count - begin)
+        words[:] = np.uint32(held)
+        offset = begin
+        for place in range(4):
+            if varying >> place & 1:
+                shift = np.uint32(8 * place)
+                for i in range(length):
+                    words[i] |= np.uint32(planes[offset + i]) << shift
+                offset += count
+        for i in range(length):
+            out[begin + i] = numbers[i]
+
+
+@njit(types.void(_ints, _ints, _ints, _out_ints), nogil=True, cache=True)
+def stretches(begins, firsts, steps, out):
+    for which in range(len(begins)):
+        end = begins[which + 1] if which + 1 < len(begins) else len(out)
+        number = firsts[which]
+        for i in range(begins[which], end):
+            out[i] = number
+            number += steps[which]

@@ -133,7 +133,23 @@ def _levels(database: sqlite.Database) -> None:
     blocks.sum_up_anew(database, MetricNames(database).of)
 
 
-MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (_first, _sources, _blocks, _trash, _samples, _levels)
+def _narrow(database: sqlite.Database) -> None:
+    """Columns of float32 and of even steps, which an older program cannot read; levels of more widths in shorter
+    rows. Blocks stay as they were written: their form is said in them."""
+    tasks = sqlite.fetched(database, "SELECT DISTINCT task_id FROM blocks", ())
+    for (task_id,) in tasks:
+        blocks.sum_up(database, task_id)
+
+
+MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (
+    _first,
+    _sources,
+    _blocks,
+    _trash,
+    _samples,
+    _levels,
+    _narrow,
+)
 VERSION = len(MIGRATIONS)
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ from stepline.store.wanted import Wanted
 from stepline.wire import Status
 
 _UNSET: Any = object()
+_RUN = tuple(RunModel._meta.columns)
+"""A row of `runs`. As models it takes 0.3 ms, and each window of a series asks for a task's runs."""
 
 
 class Store:
@@ -241,8 +244,8 @@ class Store:
 
     def runs(self, task_id: str) -> list[RunRow]:
         """A task's runs by number. Raises TaskNotFound."""
-        query = RunModel.select().where(RunModel.task_id == self._tasks.number(task_id)).order_by(RunModel.number)
-        return [RunRow.of(run, task_id) for run in sqlite.rows(self._database, query)]
+        runs = statements.select(self._database, RunModel, _RUN, order=("number",), task_id=self._tasks.number(task_id))
+        return [RunRow.of(SimpleNamespace(**dict(zip(_RUN, run, strict=True))), task_id) for run in runs]
 
     def run(self, run_id: str) -> RunRow | None:
         found = sqlite.rows(self._database, RunModel.select().where(RunModel.uid == run_id))
@@ -268,21 +271,23 @@ class Store:
 
     def metrics(self, task_id: str) -> list[MetricRow]:
         """A task's metrics by name. Raises TaskNotFound."""
-        query = (
-            SeriesModel.select().where(SeriesModel.task_id == self._tasks.number(task_id)).order_by(SeriesModel.name)
+        columns = (
+            "name",
+            "kind",
+            "count",
+            "last_text",
+            "last_number",
+            "last_step",
+            "last_sequence",
+            "lowest",
+            "highest",
+        )
+        series = statements.select(
+            self._database, SeriesModel, columns, order=("name",), task_id=self._tasks.number(task_id)
         )
         return [
-            MetricRow(
-                row.name,
-                row.kind,
-                row.count,
-                row.last_text if row.kind == "text" else row.last_number,
-                row.last_step,
-                row.last_sequence,
-                row.lowest,
-                row.highest,
-            )
-            for row in sqlite.rows(self._database, query)
+            MetricRow(name, kind, count, text if kind == "text" else number, *rest)
+            for name, kind, count, text, number, *rest in series
         ]
 
     def next_sequence(self, task_id: str) -> int:
