@@ -40,7 +40,7 @@ bench: setup ## measure what is promised, on this machine; ARGS="kernels backlog
 	$(BIN)/python -m tests.bench $(ARGS)
 
 peers: setup ## install the tools that the benchmarks are compared with
-	@$(PIP) install --quiet --editable ".[peers]"
+	@$(PIP) install --quiet --no-deps --require-hashes -r requirements/peers.txt
 
 dev: setup ## the page with hot reload against the live backend
 	@$(BIN)/python build/dev.py
@@ -56,6 +56,9 @@ pin: setup ## pin the requirements anew, by hash
 	$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra package --constraint requirements/dev.txt \
 		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--custom-compile-command "make pin" -o requirements/package.txt
+	$(BIN)/uv pip compile pyproject.toml --extra peers --constraint requirements/dev.txt \
+		--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make pin" -o requirements/peers.txt
 
 package: setup ## build what is handed out, into dist/
 	@$(BIN)/python build/package.py

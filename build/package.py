@@ -109,11 +109,19 @@ def app() -> Path:
 def strip(folder: Path) -> None:
     """Leave out symbols that only a debugger reads (60 MB): not from Qt and NumPy, whose libraries were patched after
     they were linked and break."""
-    if sys.platform == "linux":
+    if sys.platform == "linux" and available("strip", "the app stays 60 MB larger"):
         inside = folder / "_internal"
         for pattern in ("libpython*.so*", "llvmlite/**/*.so", "zstandard/*.so", "psutil/*.so", "msgspec/*.so"):
             for file in inside.glob(pattern):
                 run("strip", "--strip-unneeded", file)
+
+
+def available(program: str, otherwise: str) -> bool:
+    """Whether a program of the system is there; said where it is not."""
+    there = shutil.which(program) is not None
+    if not there:
+        say(f"{program} is not installed, so {otherwise}")
+    return there
 
 
 def bill_of_materials(folder: Path) -> None:
@@ -205,8 +213,10 @@ def main() -> None:
     folder = app()
     bill_of_materials(folder)
     if sys.platform == "linux":
-        deb(folder)
-        tarball(folder)
+        if available("dpkg-deb", "there is no .deb"):
+            deb(folder)
+        if available("zstd", "there is no archive"):
+            tarball(folder)
     checksums()
     for file in sorted(DIST.iterdir()):
         say(f"{file.stat().st_size / 1e6:7.1f} MB  {file.relative_to(ROOT)}")

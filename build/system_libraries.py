@@ -40,7 +40,7 @@ WINDOW = (
     "libxtst6",
     "libxkbfile1",
 )
-TESTS = ("xvfb", "xdotool", "imagemagick", "x11-utils", "chromium chromium-browser")
+TESTS = ("xvfb", "xdotool", "imagemagick", "x11-utils", "dbus-daemon dbus", "chromium chromium-browser")
 PACKAGES = ("binutils", "debootstrap", "zstd")
 VENV = ("python3-venv",)
 

@@ -59,7 +59,7 @@ def xdotool(display: str, *words: str) -> str:
 
 def window_on(display: str) -> str:
     """The id of Stepline's window, once it is there."""
-    return str(wait_for(lambda: xdotool(display, "search", "--onlyvisible", "--name", "^Stepline$").partition("\n")[0]))
+    return str(wait_for(lambda: xdotool(display, "search", "--onlyvisible", "--name", "Stepline$").partition("\n")[0]))
 
 
 def geometry(display: str, window: str) -> dict[str, int]:

@@ -8,6 +8,7 @@ import itertools
 import json
 import pickle
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,34 @@ def test_speed_is_over_the_time_spent_training(home: Home, output: Path) -> None
     assert all(16 < speed < 200 for speed in speeds[1:]), speeds
     for row in rows:
         assert float(row["tokens_per_second"]) == pytest.approx(float(row["samples_per_second"]) * trainings.WINDOW)
+
+
+class SlowData(torch.utils.data.IterableDataset[dict[str, Any]]):
+    """Each sample takes 20 ms to come; those that a resumed run skips too, for they have no index."""
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for sample in itertools.cycle(windows(16)):
+            time.sleep(0.02)
+            yield sample
+
+
+def test_speed_after_a_resume_leaves_out_the_data_that_was_skipped(home: Home, output: Path) -> None:
+    saving = {"save_strategy": "steps", "save_steps": 20, "logging_steps": 2}
+    for max_steps, resumed in ((20, None), (32, str(output / "checkpoint-20"))):
+        trainer = build(output, home.path, max_steps=max_steps, **saving)
+        trainer.train_dataset = SlowData()
+        trainer.train(resume_from_checkpoint=resumed)
+    first, second = read_journals(home.path)
+    before, after = (
+        [float(record.metrics["samples_per_second"]) for record in journal.of("step")] for journal in (first, second)
+    )
+    # 80 samples were skipped, in ten times the time that two steps take: counted in, they would leave a tenth.
+    assert after[0] > 0.4 * sorted(before)[len(before) // 2]
+    (told,) = second.of("message")
+    assert told.step == 20
+    assert told.details["fast_forward_secs"] >= 80 * 0.02
+    assert told.message is not None
+    assert told.message.startswith("Skipping the data that was trained on before took ")
 
 
 def test_restarted_in_the_same_folder_is_the_next_run_of_the_task(home: Home, output: Path) -> None:
@@ -270,6 +299,29 @@ def test_the_training_is_the_same_without_us_and_when_we_fail(tmp_path: Path, mo
     told = [line for line in capsys.readouterr().err.splitlines() if "Stepline" in line]
     assert len(told) == 1
     assert "this run is not recorded" in told[0]
+
+
+def test_no_torch_operation_is_added(tmp_path: Path) -> None:
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Counting(TorchDispatchMode):
+        def __init__(self) -> None:
+            super().__init__()
+            self.operations: Counter[str] = Counter()
+
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.operations[str(function)] += 1
+            return function(*args, **(kwargs or {}))
+
+    counted = []
+    for recorder in (None, SteplineCallback(home=tmp_path / "home")):
+        options = {"eval_dataset": windows(4), **EVALUATING, "save_strategy": "steps", "save_steps": 20}
+        with Counting() as counting:
+            build(tmp_path / f"out {len(counted)}", tmp_path / "home", recorder=recorder, **options).train()
+        counted.append(counting.operations)
+    assert only_journal(tmp_path / "home").steps == [10, 20, 30, 40]
+    assert counted[0]["aten.mm.default"] > 0
+    assert counted[0] == counted[1]
 
 
 def test_data_loader_workers_do_not_write(home: Home, output: Path) -> None:

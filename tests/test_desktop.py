@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -17,10 +18,12 @@ import stepline
 from stepline.app import take_in
 from stepline.errors import Unavailable
 from stepline.home import Home
+from stepline.store import Store
 from stepline.writer import read_address
 from stepline_desktop import surroundings
 from stepline_desktop.place import MINIMUM, Place, Screen, fit, from_setting
 from stepline_desktop.words import CHINESE, ENGLISH, words
+from tests.desks import LOGIN, NOTIFICATIONS, desk
 from tests.front_door import wait_for
 from tests.programs import Program
 from tests.screens import Page, close, free_port, geometry, screen, window_on, xdotool
@@ -115,9 +118,9 @@ def display() -> Iterator[str]:
         yield name
 
 
-def opened(display: str, home: Home, *command: str, port: int | None = None) -> Program:
+def opened(display: str, home: Home, *command: str, port: int | None = None, **changed: str) -> Program:
     debugging = {} if port is None else {"QTWEBENGINE_REMOTE_DEBUGGING": f"127.0.0.1:{port}"}
-    return Program(*command, "--home", home.path, DISPLAY=display, **debugging)
+    return Program(*command, "--home", home.path, DISPLAY=display, **debugging, **changed)
 
 
 def test_the_window_shows_the_page_and_remembers_its_place(display: str, home: Home) -> None:
@@ -155,6 +158,58 @@ def test_a_second_start_brings_the_first_window_forward(display: str, home: Home
         first.process.send_signal(signal.SIGINT)
         assert first.ends() == 0
         assert first.told == []
+
+
+def test_it_tells_of_trainings_and_keeps_the_machine_awake(display: str, home: Home, tmp_path: Path) -> None:
+    with contextlib.closing(Store.open(home.database, writable=True)) as store:
+        store.set_setting("language", "zh")
+    with (
+        desk(tmp_path, NOTIFICATIONS, LOGIN) as made,
+        opened(display, home, "open", **made.environment) as program,
+    ):
+        window = window_on(display)
+        with stepline.record("pilot", home=home.path, total_steps=4) as run:
+            run.log({"loss": 2.5}, step=1)
+            wait_for(lambda: xdotool(display, "getwindowname", window) == "25 % · pilot · Stepline")
+            wait_for(lambda: made.progress and made.progress[-1]["progress"] == 0.25)
+            assert made.is_held
+            assert made.notified == []
+            run.log({"loss": 1.5}, step=4)
+        wait_for(lambda: made.notified == [(CHINESE.completed, "pilot")])
+        wait_for(lambda: made.progress[-1] == {"progress": 0.0, "progress-visible": False} | unseen(1))
+        wait_for(lambda: not made.is_held)
+        assert xdotool(display, "getwindowname", window) == "pilot · Stepline"
+        program.process.send_signal(signal.SIGTERM)
+        assert program.ends() == 0
+        assert program.told == []
+        assert made.progress[-1] == {"progress": 0.0, "progress-visible": False} | unseen(0)
+
+
+def unseen(count: int) -> dict[str, object]:
+    return {"count": count, "count-visible": count > 0}
+
+
+def test_what_is_not_wanted_is_not_done(display: str, home: Home, tmp_path: Path) -> None:
+    with contextlib.closing(Store.open(home.database, writable=True)) as store:
+        store.set_setting("notify", {"ended": False, "failed": True, "stalled": True, "finding": True})
+        store.set_setting("keepAwake", False)
+    with (
+        desk(tmp_path, NOTIFICATIONS, LOGIN) as made,
+        opened(display, home, "open", **made.environment) as program,
+    ):
+        window_on(display)
+        for name in ("one", "two"):
+            with contextlib.suppress(ZeroDivisionError), stepline.record(name, home=home.path, total_steps=2) as run:
+                run.log({"loss": 2.5}, step=1)
+                wait_for(lambda: made.progress and made.progress[-1]["progress-visible"])
+                if name == "two":
+                    raise ZeroDivisionError("by nought")
+            wait_for(lambda: not made.progress[-1]["progress-visible"])
+        wait_for(lambda: made.notified)
+        assert made.notified == [(ENGLISH.failed, "two\nZeroDivisionError: by nought")]
+        assert made.inhibited == []
+        program.process.send_signal(signal.SIGTERM)
+        assert program.ends() == 0
 
 
 def test_closing_while_a_training_runs_here_asks_first(display: str, home: Home) -> None:

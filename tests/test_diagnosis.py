@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepline.diagnosis import Diagnosis
+from stepline.recording.journal import Process
 from stepline.store.masking import MASKED
 
 NAN = float("nan")
+HERE = Process.current()
 
 
 @dataclass
@@ -30,6 +32,8 @@ class Run:
     status: str = "running"
     heartbeat_time: float | None = None
     heartbeat_phase: str | None = None
+    updated: float | None = None
+    process: Process = HERE
 
 
 @dataclass
@@ -37,6 +41,13 @@ class Saved:
     sequence: int
     run_number: int
     step: int | None
+    secs: float | None = None
+
+
+@dataclass
+class Metric:
+    name: str
+    last_value: float | str | None
 
 
 @dataclass
@@ -46,6 +57,7 @@ class History:
     points: list[tuple[int, float, float | None]] = field(default_factory=list)
     saved: list[Saved] = field(default_factory=list)
     task_runs: list[Run] = field(default_factory=lambda: [Run()])
+    task_metrics: list[Metric] = field(default_factory=list)
 
     def columns(self, task_id: str, metric: str, first: int = 0, last: int | None = None) -> Columns:
         chosen = [
@@ -67,6 +79,9 @@ class History:
 
     def checkpoints(self, task_id: str) -> list[Saved]:
         return self.saved
+
+    def metrics(self, task_id: str) -> list[Metric]:
+        return self.task_metrics
 
     def next_sequence(self, task_id: str) -> int:
         return len(self.points)
@@ -138,13 +153,53 @@ def test_steps_that_stopped_coming_are_a_stall_until_the_next_one():
     assert findings(history, now=9 + 29.0) == []
     (found,) = findings(history, now=9 + 31.0)
     assert found["rule"] == "stall"
-    assert found["evidence"] == {"silent_secs": 31.0, "median_secs": 1.0, "last_step": 100.0}
+    assert found["evidence"] == {"sign": "steps", "silent_secs": 31.0, "median_secs": 1.0, "last_step": 100.0}
+
+
+def beating(phase: str, until: float) -> list[Run]:
+    return [Run(heartbeat_phase=phase, heartbeat_time=until)]
 
 
 @pytest.mark.parametrize("phase", ["evaluate", "save", "fast_forward"])
 def test_evaluating_saving_and_skipping_data_are_no_stall(phase: str):
-    history = History([(1, 2.0, 1.0)] * 10, task_runs=[Run(heartbeat_phase=phase)])
+    history = History([(1, 2.0, 1.0)] * 10, task_runs=beating(phase, 1e6))
     assert findings(history, now=1e6) == []
+
+
+def test_evaluating_or_saving_ten_times_as_long_as_before_is_a_stall():
+    history = History(
+        [(1, 2.0, 1.0)] * 10,
+        task_runs=beating("evaluate", 1e6),
+        task_metrics=[Metric("eval_near_runtime", 5.0), Metric("eval_far_runtime", 14.0), Metric("eval_loss", 1e5)],
+    )
+    assert findings(history, now=9 + 199.0) == []
+    (found,) = findings(history, now=9 + 201.0)
+    assert found["evidence"] == {
+        "sign": "phase", "phase": "evaluate", "silent_secs": 201.0, "median_secs": 1.0, "took_secs": 19.0,
+        "last_step": 100.0,
+    }  # fmt: skip
+    saving = History(history.points, [Saved(3, 1, 30, 2.0), Saved(6, 1, 60, 4.0)], beating("save", 1e6))
+    assert findings(saving, now=9 + 49.0) == []
+    (found,) = findings(saving, now=9 + 51.0)
+    assert found["evidence"]["took_secs"] == 4.0  # type: ignore[index]
+
+
+def test_a_process_that_does_not_even_beat_is_a_stall_whatever_it_was_doing():
+    history = History([(1, 2.0, 1.0)] * 10, task_runs=beating("evaluate", 30.0))
+    assert findings(history, now=30 + 59.0) == []
+    (found,) = findings(history, now=30 + 61.0)
+    assert found["evidence"] == {"sign": "process", "silent_secs": 61.0, "last_step": 100.0}
+    (run,) = history.task_runs
+    run.process = replace(HERE, host="another")
+    assert findings(history, now=30 + 61.0) == []
+
+
+def test_what_a_run_did_before_its_last_step_excuses_nothing():
+    """It evaluated at its third step, and no heartbeat was needed since."""
+    history = History([(1, 2.0, 1.0)] * 10, task_runs=beating("fast_forward", 3.0))
+    history.task_runs[0].process = replace(HERE, host="another")
+    (found,) = findings(history, now=9 + 31.0)
+    assert found["evidence"]["sign"] == "steps"  # type: ignore[index]
 
 
 def test_a_run_that_ended_is_no_stall():

@@ -24,14 +24,10 @@ from transformers import Trainer, TrainerCallback
 
 from stepline import SteplineCallback
 from stepline.errors import HomeError
-from tests.journals import Journal, only_journal
-from tests.trainings import At, build
+from tests.journals import Journal, only_journal, read_journals
+from tests.trainings import At, build, losses
 
 OPTIONS: dict[str, Any] = {"logging_steps": 1, "max_steps": 30}
-
-
-def losses(trainer: Trainer) -> list[float]:
-    return [row["loss"] for row in trainer.state.log_history if "loss" in row]
 
 
 @pytest.fixture(scope="module")
@@ -210,24 +206,9 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
 }
 """
 
-RECORDS = """
-import pathlib, stepline, sys, time
-with stepline.record("pilot", home=sys.argv[1]) as run:
-    for step in range(1, 31):
-        run.log({"loss": 1.0}, step=step)
-        if step == 8:
-            before = time.time()
-            pathlib.Path(sys.argv[2]).touch()
-            assert time.time() < before - 3000
-            print("set back", flush=True)
-    sys.stdin.readline()
-    run.log({"loss": 1.0}, step=31)
-    sys.stdin.readline()
-"""
-
 
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("cc"), reason="setting a clock back takes Linux and cc")
-def test_a_clock_that_is_set_back(tmp_path: Path) -> None:
+def test_a_clock_that_is_set_back(without: list[float], tmp_path: Path) -> None:
     """Only this process's clock is, so to the app it is a machine whose clock goes wrong."""
     pytest.importorskip("peewee", reason="needs the app: pip install stepline[app]")
     from stepline.app import take_in
@@ -237,7 +218,8 @@ def test_a_clock_that_is_set_back(tmp_path: Path) -> None:
     (tmp_path / "back.c").write_text(SET_BACK)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "back.c", "-ldl"], check=True)
     process = subprocess.Popen(
-        [sys.executable, "-c", RECORDS, str(home), str(mark)],
+        [sys.executable, "-m", "tests.trainings", "set_back", str(tmp_path)],
+        cwd=Path(__file__).parent.parent,
         env=os.environ | {"LD_PRELOAD": str(library), "SET_BACK": str(mark)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -251,18 +233,39 @@ def test_a_clock_that_is_set_back(tmp_path: Path) -> None:
     try:
         assert process.stdout is not None
         assert process.stdin is not None
-        assert process.stdout.readline() == "set back\n"
+        assert "set back\n" in process.stdout
         assert status() == "running"
         process.stdin.write("\n")
-        process.stdin.flush()
-        assert status() == "running"
+        process.stdin.close()
+        told = [line for line in process.stdout if line.startswith("losses ")]
+        assert process.wait(timeout=120) == 0
     finally:
         process.kill()
         process.wait()
-        process.stdin.close()
         process.stdout.close()
-    assert status() == "failed"
+    assert status() == "completed"
     journal = only_journal(home)
-    assert journal.steps[:30] == list(range(1, 31))
+    assert whole(journal)
     times = [record.time for record in journal.of("step")]
-    assert times[8] < times[7] - 3000
+    # The step is told of before it is logged.
+    assert times[7] < times[6] - 3000
+    speeds = [float(record.metrics["samples_per_second"]) for record in journal.of("step")]
+    assert min(speeds) > 0
+    assert told == [f"losses {without}\n"]
+
+
+def test_sixteen_trainings_at_once(without: list[float], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.trainings", "sixteen", str(tmp_path)],
+        cwd=Path(__file__).parent.parent,
+        env=os.environ | {"STEPLINE_STRICT": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count(f"losses {without[:10]}\n") == 16
+    journals = read_journals(tmp_path / "home")
+    assert [(journal.steps, journal.status) for journal in journals] == [(list(range(1, 11)), "stopped")] * 16
+    assert len({journal.header.run_id for journal in journals}) == 16

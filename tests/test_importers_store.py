@@ -169,7 +169,7 @@ def test_one_bad_path_does_not_stop_the_others(store, tmp_path):
     assert all(isinstance(result.error, ImportFailed) for result in results[:2])
 
 
-@pytest.mark.parametrize("after", [0, 1, 2, 3, 5, 8])
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 4, 5])
 def test_a_cancelled_import_leaves_nothing(store, tmp_path, after):
     path = write_lines(tmp_path / "log.jsonl", [{"step": step, "loss": 1.0} for step in range(20_000)])
     asked = 0

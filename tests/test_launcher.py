@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -124,6 +126,65 @@ def test_what_a_training_said_of_its_own_end_stays(home: Home, tmp_path: Path):
     assert (ending.cause, ending.returncode) == ("disk_full", 1)
     ((_, records),) = journals(home)
     assert records[-1].message == "OSError: [Errno 28] No space left on device"
+
+
+def test_an_exception_is_the_end_by_its_name(home: Home, tmp_path: Path):
+    text = """
+        from stepline import record
+
+        with record("pilot") as run:
+            run.log({"loss": 1.0}, step=1)
+            raise ValueError("the data has a hole")
+    """
+    ending = launch(script(tmp_path, text), home)
+    assert (ending.cause, ending.text) == ("exception", "ValueError: the data has a hole")
+    ((_, records),) = journals(home)
+    assert records[-1].message == "ValueError: the data has a hole"
+    assert 'raise ValueError("the data has a hole")' in records[-1].details["error"]["traceback"]
+
+
+@contextmanager
+def little_memory() -> Iterator[Path]:
+    """A control group of 200 MB, whose file `cgroup.procs` a process joins by; only root on Linux may make one."""
+    v1 = Path("/sys/fs/cgroup/memory")
+    try:
+        lines = Path("/proc/self/cgroup").read_text("ascii").splitlines()
+        groups = dict(line.split(":", 2)[1:] for line in lines)
+        root, own, limit = (v1, groups["memory"], "memory.limit_in_bytes") if v1.is_dir() else (
+            v1.parent, groups[""], "memory.max",
+        )  # fmt: skip
+        group = root / own.lstrip("/") / f"stepline-test-{os.getpid()}"
+        group.mkdir()
+    except (OSError, KeyError, ValueError):
+        pytest.skip("making a control group takes root on Linux")
+    try:
+        try:
+            (group / limit).write_text(str(200 << 20))
+        except OSError:
+            pytest.skip("no control group for memory can be made here")
+        yield group / "cgroup.procs"
+    finally:
+        group.rmdir()
+
+
+def test_a_training_that_the_system_kills_for_memory_is_named(home: Home, tmp_path: Path):
+    text = """
+        import os, sys
+        from stepline import record
+
+        with record("pilot") as run:
+            run.log({"loss": 1.0}, step=1)
+            with open(sys.argv[1], "w") as group:
+                group.write(str(os.getpid()))
+            held = []
+            while True:
+                held.append(bytearray(os.urandom(1 << 20) * 8))
+    """
+    with little_memory() as group:
+        ending = launch([*script(tmp_path, text), str(group)], home)
+    assert (ending.cause, ending.returncode) == ("system_out_of_memory", -signal.SIGKILL)
+    ((_, records),) = journals(home)
+    assert (records[-1].details["status"], records[-1].message) == ("failed", "Killed by the system: memory ran out.")
 
 
 def test_ctrl_c_reaches_the_training_and_its_end_is_told(home: Home, tmp_path: Path):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from stepline.history import Decoded, decode, frame
 from stepline.home import Home
-from stepline.live import BEHIND_RECORDS, ROWS, Client
+from stepline.live import BEHIND_RECORDS, ROWS, TASKS, Client
 from stepline.recording.journal import Record
 from stepline.store import Store
 from tests.front_door import PATIENCE_SECS, FrontDoor, header, served, steps, write
@@ -101,6 +101,19 @@ def test_the_list_comes_first_and_then_only_what_changed(live):
     [changed] = client.of("tasks")[1]["tasks"]
     assert (changed["id"], changed["records"], changed["step"]) == ("t2", 1, 1)
     assert client.of("facts") == []
+
+
+def test_a_long_list_comes_in_parts(live):
+    door, store = live
+    with store.together() as together:
+        for number in range(TASKS + 1):
+            together.begin_run(header(f"more {number}", f"more-{number}"))
+    client = Listening(door.live.join())
+    client.wait(lambda: len(client.of("tasks")) == 2)
+    first, second = client.of("tasks")
+    assert ([first["more"], second["more"]], first["removed"]) == ([True, False], [])
+    assert len(first["tasks"]) == TASKS
+    assert {task["id"] for part in (first, second) for task in part["tasks"]} == {row.id for row in store.tasks()}
 
 
 def test_facts_and_their_frame_have_one_cursor(live):

@@ -33,7 +33,7 @@ def run(process, *, status="running", heartbeat_time=None):
         id="r", task_id="t", number=1, status=status, inferred=False, process=process, settings={}, total_steps=None,
         first_sequence=None, last_sequence=None, first_step=None, last_step=None, records=0, started=0.0, ended=None,
         updated=None, message=None, heartbeat_time=heartbeat_time, heartbeat_step=None, heartbeat_phase=None,
-        position=0, damaged=0,
+        controls={}, position=0, damaged=0,
     )  # fmt: skip
 
 

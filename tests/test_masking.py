@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +14,11 @@ from hypothesis import strategies as st
 from stepline import history
 from stepline.history import Smoothing
 from stepline.recording.journal import Header, Process, Record
-from stepline.store import Store
+from stepline.store import Store, blocks, sqlite
 from stepline.store.blocks import BACKLOG_RECORDS
-from stepline.store.masking import BEFORE_POINTS, ORDINARY_LOSS, is_masked, masked
+from stepline.store.content import Values
+from stepline.store.masking import BEFORE_POINTS, MASKED, ORDINARY_LOSS, is_masked, masked
+from stepline.store.reading import MetricNames
 
 NAN = math.nan
 PROCESS = Process(7, 1000.5, "host", "boot", "ns")
@@ -134,3 +138,49 @@ def test_a_loss_that_is_masked_now_is_no_number_and_the_last_loss_says_so(store:
     last = store.task("t1").last_loss
     assert last is not None
     assert math.isnan(last)
+
+
+def made_older(path: Path) -> None:
+    """The database as the version before wrote it: masked losses were 0.0, controls in records alone."""
+    database = sqlite.Database(path, writable=True)
+    names = MetricNames(database).of
+    with sqlite.writing(database):
+        for block in blocks.find(database, 1, 0, 2**62):
+            content = blocks.read(database, names, block)
+            places, values = content.metrics["loss"]
+            content.metrics["loss"] = Values(places, np.where(is_masked(values), 0.0, values))
+            blocks.write_metric(database, block, content, "loss")
+        blocks.sum_up(database, 1)
+        for sequence, blob in database.execute_sql("SELECT sequence, metrics FROM training_logs").fetchall():
+            if blob is not None:
+                logged = bytes(blob).replace(struct.pack("<d", MASKED), bytes(8))
+                database.execute_sql("UPDATE training_logs SET metrics = ? WHERE sequence = ?", (logged, sequence))
+        database.execute_sql("UPDATE series SET lowest = 0.0, last_number = 0.0 WHERE name = 'loss'")
+        database.execute_sql("UPDATE tasks SET best_loss = 0.0, last_loss = 0.0")
+        database.execute_sql("ALTER TABLE runs DROP COLUMN controls")
+        sqlite.set_version(database, 6)
+    database.end()
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_an_older_database_is_mended(home, packed: bool):
+    logged: list[Logged] = [(2.0, 1.0), (0.0, NAN), (1.5, 1.0), (0.5, 1.0), (0.0, None), (0.0, NAN)]
+    logged *= BACKLOG_RECORDS // 3 if packed else 20
+    begin = Record("train_start", 150.0, 0, details={"controls": ["stop"], "no_controls": None})
+    store = Store.open(home.database, writable=True)
+    append(store, "r1", [begin, *records(logged)])
+    append(store, "r2", records([(2.0, None), (0.0, None), (1.0, None)]))
+    expected = store.columns("t1", "loss").value.view(np.int64)
+    levels, task = store.levels("t1", "loss", 10), store.task("t1")
+    store.close()
+    made_older(home.database)
+
+    store = Store.open(home.database, writable=True)
+    assert is_masked(store.columns("t1", "loss").value).any()
+    np.testing.assert_array_equal(store.columns("t1", "loss").value.view(np.int64), expected)
+    mended = store.levels("t1", "loss", 10)
+    assert (mended.total.sum(), mended.finite_count.sum()) == (levels.total.sum(), levels.finite_count.sum())
+    assert (store.task("t1").best_loss, store.task("t1").last_loss) == (task.best_loss, task.last_loss) == (0.5, 1.0)
+    assert [entry.metrics["loss"] for entry in store.records("t1", 1)][: len(logged)] == [loss for loss, _ in logged]
+    assert [run.controls for run in store.runs("t1")] == [{"controls": ["stop"], "no_controls": None}, {}]
+    store.close()

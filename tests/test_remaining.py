@@ -64,6 +64,19 @@ def test_a_resumed_run_is_judged_by_itself():
     assert holds(remaining_secs(marks, 9020, Schedule(10_000)), 980 * 3.0)
 
 
+def test_a_resumed_run_knows_from_the_run_before_what_it_has_not_seen_yet():
+    before = run(100, 1.0, evaluation=(20, 30.0), save=(50, 10.0), told=False)
+    schedule = Schedule(200, evaluation_steps=20, save_steps=50)
+    marks = run(2, 1.1, begin=100, before_first=60)
+    assert remaining_secs(marks, 102, schedule) is None
+    assert holds(remaining_secs(marks, 102, schedule, before), 98 * 1.1 + 5 * 30 + 2 * 10)
+    assert holds(remaining_secs(run(10, 1.1, begin=100), 110, schedule, before), 90 * 1.1 + 5 * 30 + 2 * 10)
+    faster = run(2, 0.2, begin=100)
+    assert remaining_secs(faster, 102, schedule, before) is None, (
+        "another machine: the pace of the run before is not its"
+    )
+
+
 @pytest.mark.parametrize("told", [True, False])
 def test_evaluations_and_saves_still_to_come_are_counted(told: bool):
     marks = run(100, 1.0, evaluation=(20, 30.0), save=(50, 10.0), told=told)

@@ -91,7 +91,7 @@ def test_a_request_to_two_ranks_is_obeyed_by_both_at_the_same_step(tmp_path: Pat
     first, again = read_journals(tmp_path / "home")
     assert first.records[0].details["no_controls"] == "before_first_log"
     offered, *answers = first.of("message")
-    assert (offered.step, offered.details) == (5, {"controls": ["stop", "save", "evaluate"]})
+    assert (offered.step, offered.details) == (5, {"controls": ["stop", "save", "evaluate"], "controls_at": "log"})
     assert [answer.details["command"] for answer in answers] == ["a", "b", "c", "d"]
     asked_at, stopped_at = answers[0].step, answers[3].step
     assert asked_at is not None
@@ -104,7 +104,10 @@ def test_a_request_to_two_ranks_is_obeyed_by_both_at_the_same_step(tmp_path: Pat
     assert first.steps == list(range(5, int(stopped_at or 0) + 1, 5))
     assert said[0] == f"rank 0 of 2: [{stopped_at}, 40, 20]"
     assert first.settings["total_train_batch_size"] == 8
-    assert (again.status, again.of("message")[0].details) == ("completed", {"controls": ["stop", "save"]})
+    assert (again.status, again.of("message")[0].details) == (
+        "completed",
+        {"controls": ["stop", "save"], "controls_at": "log"},
+    )
 
     alone = only_journal(tmp_path / "other")
     assert (alone.status, alone.steps[-1]) == ("completed", 40)

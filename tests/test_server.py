@@ -39,6 +39,28 @@ def test_tasks_and_one_of_them(serving):
     assert {metric["name"]: metric["last"] for metric in detail["metrics"]}["eval_loss"] == "NaN"
 
 
+def test_the_opening_is_all_that_the_first_picture_needs(serving):
+    store = serving.door.store
+    opening = serving.ask("/api/opening").json
+    assert (opening["settings"], opening["tasks"], opening["detail"]["task"]["id"]) == ({}, 1, "t1")
+    assert [row["sequence"] for row in opening["rows"]] == list(range(31, -1, -1))
+    # What trains goes before what is newer; what was looked at last before both.
+    store.begin_run(header("ended", "r2", time=1_800_000_000.0))
+    store.end_run("r2", "completed", None, 1_800_000_001.0)
+    assert serving.ask("/api/opening").json["detail"]["task"]["id"] == "t1"
+    store.set_setting("task", "ended")
+    opening = serving.ask("/api/opening").json
+    assert (opening["settings"], opening["tasks"], opening["detail"]["task"]["id"]) == ({"task": "ended"}, 2, "ended")
+    store.set_setting("task", "gone")
+    store.end_run("r1", "completed", None, 1_700_000_040.0)
+    assert serving.ask("/api/opening").json["detail"]["task"]["id"] == "ended"
+
+
+def test_an_empty_home_has_an_opening(home):
+    with served(home) as empty:
+        assert empty.ask("/api/opening").json == {"settings": {}, "tasks": 0, "detail": None, "rows": []}
+
+
 def test_a_window_is_a_frame(serving):
     answer = serving.ask("/api/tasks/t1/frame?series=loss&series=perplexity&first=5&last=15&ema=10&ma=5")
     assert answer.headers["Content-Type"] == "application/octet-stream"
@@ -153,12 +175,21 @@ def test_a_run_may_say_later_what_it_takes_and_why_not(serving):
         run = serving.ask("/api/tasks/t2").json["runs"][0]
         return run["controls"], run["no_controls"]
 
+    def when():
+        return serving.ask("/api/tasks/t2").json["runs"][0]["controls_at"]
+
     assert controls() == ([], "before_training")
     ranks = {"controls": [], "no_controls": "before_first_log"}
     write(store, "r2", [Record("train_start", 1_700_000_000.0, 0, details=ranks)])
     assert controls() == ([], "before_first_log")
-    write(store, "r2", [Record("message", 1_700_000_001.0, 5, message="all", details={"controls": ["stop", "save"]})])
-    assert controls() == (["stop", "save"], None)
+    assert when() == "step"
+    steps = [Record("step", 1_700_000_000.0, number, metrics={"loss": 1.0}) for number in range(5000)]
+    write(store, "r2", steps)
+    told = {"controls": ["stop", "save"], "controls_at": "log"}
+    write(store, "r2", [*steps, Record("message", 1_700_000_001.0, 5, message="all", details=told)])
+    assert (*controls(), when()) == (["stop", "save"], None, "log")
+    write(store, "r2", [Record("message", 1_700_000_001.0, 5, message="fewer", details={"controls": ["stop"]})])
+    assert (*controls(), when()) == (["stop"], None, "step")
     write(store, "r2", [Record("train_end", 1_700_000_002.0, 9, details={"status": "completed"})])
     assert controls() == ([], None)
 

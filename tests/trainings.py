@@ -6,6 +6,7 @@ Run as a script, `python trainings.py SCENE FOLDER`, it trains in a process of i
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -110,6 +111,10 @@ def fail(args: Any, state: Any, control: Any) -> None:
     raise ValueError("the data has a hole")
 
 
+def stop(args: Any, state: Any, control: Any) -> None:
+    control.should_training_stop = True
+
+
 def say_where(args: Any, state: Any, control: Any) -> None:
     print("there", flush=True)
 
@@ -139,6 +144,50 @@ def two_ranks(folder: Path) -> None:
     assert unused.state.global_step == 0
 
 
+def losses(trainer: Trainer) -> list[float]:
+    return [row["loss"] for row in trainer.state.log_history if "loss" in row]
+
+
+def set_back(folder: Path) -> None:
+    """The clock is set back in the middle; then it waits to be told to go on."""
+
+    def act(args: Any, state: Any, control: Any) -> None:
+        before = time.time()
+        Path(os.environ["SET_BACK"]).touch()
+        assert time.time() < before - 3000
+
+    def wait(args: Any, state: Any, control: Any) -> None:
+        print("set back", flush=True)
+        sys.stdin.readline()
+
+    trainer = build(
+        folder / "out", folder / "home", callbacks=(At(8, act), At(20, wait)), logging_steps=1, max_steps=30
+    )
+    trainer.train()
+    print("losses", losses(trainer), flush=True)
+
+
+def sixteen(folder: Path) -> None:
+    """Sixteen processes that train at once, in one home; forked, for importing torch sixteen times takes a minute."""
+    ready, begin = os.pipe()
+    children = []
+    for number in range(16):
+        child = os.fork()
+        if child == 0:
+            os.close(begin)
+            os.read(ready, 1)  # returns when the parent has closed its end, to all of them at once
+            trainer = build(
+                folder / f"out {number}", folder / "home", logging_steps=1, callbacks=(At(10, stop),), max_steps=30
+            )
+            trainer.train()
+            print(f"losses {losses(trainer)}\n", end="", flush=True)
+            os._exit(0)
+        children.append(child)
+    os.close(begin)
+    ends = [os.waitpid(child, 0)[1] for child in children]
+    sys.exit(0 if not any(ends) else 1)
+
+
 def main(scene: str, folder: Path) -> None:
     output, home = folder / "out", folder / "home"
     if scene in ("endless", "serving"):
@@ -146,11 +195,13 @@ def main(scene: str, folder: Path) -> None:
         recorder = SteplineCallback(home=home, serve=scene == "serving")
         options = {"max_steps": 10_000_000, "logging_steps": 1, "dataloader_num_workers": 2}
         build(output, home, recorder=recorder, callbacks=(At(12, say_where),), **options).train()
-    elif scene == "two_ranks":
-        two_ranks(folder)
+    elif scene in SCENES:
+        SCENES[scene](folder)
     else:
         raise SystemExit(f"no scene {scene}")
 
+
+SCENES = {"two_ranks": two_ranks, "set_back": set_back, "sixteen": sixteen}
 
 if __name__ == "__main__":
     main(sys.argv[1], Path(sys.argv[2]))

@@ -33,7 +33,7 @@ from stepline.server.forwarding import TIMEOUT_SECS
 from stepline.server.uploads import uploads_folder
 from stepline.store import Store
 from stepline.watching import SEEN_SETTING, Watching, watched_folders
-from stepline.wire import DemoBegun, Imported, TakenIn, TaskDetail, Trash
+from stepline.wire import DemoBegun, Finding, Imported, TakenIn, TaskDetail, Trash
 from stepline.writer import Address, WriterLock, publish_address, read_address, withdraw_address
 
 log = logging.getLogger(__name__)
@@ -132,8 +132,11 @@ class App:
 
     def detail(self, task_id: str) -> TaskDetail:
         """All that is known of a task but its samples. Raises TaskNotFound."""
-        found = self._findings.of(task_id) if self._findings is not None else []
-        return facts.detail(self.store, task_id, findings=found, journals=self.home.journals)
+        return facts.detail(self.store, task_id, findings=self.findings(task_id), journals=self.home.journals)
+
+    def findings(self, task_id: str) -> list[Finding]:
+        """What the diagnosis found by now. Raises TaskNotFound."""
+        return self._findings.of(task_id) if self._findings is not None else []
 
     def take_in(self, paths: Sequence[Path] = (), *, growing: bool = False) -> list[Imported]:
         """Take in all that lies in the home, and the histories at these paths; what became of each of them."""

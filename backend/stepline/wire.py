@@ -67,6 +67,8 @@ class Run(TypedDict):
     unresponsive: bool
     controls: list[str]
     """Commands that this run takes now: "stop", "save", "evaluate", "log"."""
+    controls_at: Literal["step", "log"]
+    """When it hears of a command: at the end of each step, or, on several ranks, of a step that logs."""
     no_controls: str | None
     """Why a run that lives takes none: "elsewhere", "before_training", "not_offered", or what its ranks said."""
 
@@ -147,6 +149,18 @@ class TaskList(TypedDict):
     tasks: list[Task]
 
 
+class Opening(TypedDict):
+    """What a page needs for its first picture, in one answer: the list of tasks comes after it, over the socket."""
+
+    settings: dict[str, object]
+    tasks: int
+    """How many there are."""
+    detail: TaskDetail | None
+    """Of the task looked at last, else of the newest that trains, else of the newest; None where there is no task."""
+    rows: list[LogRow]
+    """The newest 200 of its log, newest first."""
+
+
 class LogPage(TypedDict):
     rows: list[LogRow]
     total: int
@@ -175,6 +189,8 @@ class TasksChanged(TypedDict):
     type: Literal["tasks"]
     tasks: list[Task]
     removed: list[str]
+    more: bool
+    """The list goes on in the next message: all tasks are told in parts, so that thousands do not come in one piece."""
 
 
 class Facts(TypedDict):
@@ -233,6 +249,32 @@ class About(TypedDict):
     """What a person should know of: damaged or refused journals."""
     watched: list[WatchedFolder]
     """The folders of the setting `watchFolders`."""
+
+
+EnvironmentKind = Literal["conda", "pyenv", "system", "uv", "venv"]
+
+
+class FoundEnvironment(TypedDict):
+    """A Python environment of this machine that has transformers, and the lines to paste for it."""
+
+    kind: EnvironmentKind
+    path: str
+    transformers: str
+    stepline: str | None
+    """Version of what is installed there already."""
+    install: str
+    run: str
+
+
+class Beginning(TypedDict):
+    """How a training comes to be recorded: lines for a terminal, in any environment and in those that were found."""
+
+    command: str
+    wheel: str | None
+    """The recorder's wheel, which the packaged app carries: the lines install it without an index."""
+    install: str
+    run: str
+    environments: list[FoundEnvironment]
 
 
 class TaskEdit(TypedDict, total=False):

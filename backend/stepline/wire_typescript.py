@@ -17,7 +17,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).with_name("wire.py")
 TARGET = Path(__file__).parents[2] / "web" / "src" / "wire.ts"
-PLAIN = {"str": "string", "int": "number", "float": "number", "bool": "boolean", "None": "null"}
+PLAIN = {"str": "string", "int": "number", "float": "number", "bool": "boolean", "object": "unknown", "None": "null"}
 
 
 def typescript(source: str) -> str:

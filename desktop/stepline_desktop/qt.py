@@ -13,13 +13,13 @@ from qtpy.QtCore import QDir, QFileInfo, QObject, QStandardPaths, Qt, QTimer, Si
 from qtpy.QtGui import QAction, QGuiApplication, QKeySequence  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+from stepline_desktop.desktop import DESKTOP_FILE
 from stepline_desktop.menus import Menu
 from stepline_desktop.place import ZOOM
 from stepline_desktop.words import Words
 
 log = logging.getLogger(__name__)
 
-DESKTOP_FILE = "org.stepline.Stepline"
 CRASHES = 3
 """So often the page is loaded anew by itself; what crashes each time would crash for ever."""
 
@@ -38,6 +38,10 @@ class QtSide(QObject):
         self._zoom = 1.0
         self._called.connect(lambda work: work(), Qt.ConnectionType.QueuedConnection)
         QGuiApplication.setDesktopFileName(DESKTOP_FILE)  # by which a dock finds the icon
+        self._active = QGuiApplication.applicationState() == Qt.ApplicationState.ApplicationActive
+        application: Any = QGuiApplication.instance()
+        application.applicationStateChanged.connect(self._note_state)
+        self._view.page().titleChanged.connect(self._set_title)
         self._view.page().renderProcessTerminated.connect(self._crashed)
         self._view.page().profile().downloadRequested.connect(self._save)
         # Qt forgets the factor where a page's process is a new one.
@@ -78,6 +82,11 @@ class QtSide(QObject):
         self._zoom = min(max(zoom, ZOOM[0]), ZOOM[1])
         self._view.setZoomFactor(self._zoom)
 
+    @property
+    def is_active(self) -> bool:
+        """Whether the window is the one that a person works in; from any thread."""
+        return self._active
+
     def bring(self) -> None:
         native = self._native
         native.setWindowState(native.windowState() & ~Qt.WindowState.WindowMinimized | Qt.WindowState.WindowActive)
@@ -94,6 +103,14 @@ class QtSide(QObject):
         box.setDefaultButton(close)
         box.exec()
         return bool(box.clickedButton() is close)
+
+    def _note_state(self, state: Any) -> None:
+        self._active = state == Qt.ApplicationState.ApplicationActive
+
+    def _set_title(self, title: str) -> None:
+        # Until a page has one, Chromium gives its address, and with it the token.
+        if title.endswith("Stepline"):
+            self._native.setWindowTitle(title)
 
     def _crashed(self, status: Any, code: int) -> None:
         """The page holds nothing that the server does not: loaded anew, it is as before."""

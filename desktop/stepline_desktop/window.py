@@ -48,8 +48,8 @@ class Window:
         self._url = url
         self._memory = memory
         self._is_busy = is_busy
-        self.on_loaded: Callable[[], None] = lambda: None
-        """Called, in a thread of its own, each time the page was loaded."""
+        self.on_loaded: list[Callable[[], None]] = []
+        """Called, in a thread of their own, each time the page was loaded."""
         self._window: Any = None
         self._qt: QtSide | None = None
         self._asked: list[dict[str, Any]] = []
@@ -114,6 +114,11 @@ class Window:
         """Let the page show what was taken in (`wire.TakenIn`); once it stands, where it does not yet."""
         self._ask({"taken": dict(taken)})
 
+    @property
+    def is_in_front(self) -> bool:
+        """Whether a person works in it now; False where that cannot be told."""
+        return self._qt is not None and self._qt.is_active
+
     def _make_qt(self, window: Any, zoom: float) -> None:
         from stepline_desktop.qt import QtSide
 
@@ -173,7 +178,8 @@ class Window:
 
     def _loaded(self) -> None:
         self._hand_over()
-        self.on_loaded()
+        for call in self.on_loaded:
+            call()
 
     def _shown(self) -> None:
         if self._may_close.is_set():

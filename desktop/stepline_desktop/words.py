@@ -26,6 +26,14 @@ class Words(NamedTuple):
     reload: str
     help: str
     help_and_keys: str
+    completed: str
+    stopped: str
+    failed: str
+    stalled: str
+    stalled_text: str
+    finding: str
+    masked_nan_text: str
+    finding_text: str
 
 
 ENGLISH = Words(
@@ -48,6 +56,14 @@ ENGLISH = Words(
     reload="Reload",
     help="Help",
     help_and_keys="Help and keys",
+    completed="Training completed",
+    stopped="Training stopped",
+    failed="Training failed",
+    stalled="No new steps",
+    stalled_text="Nothing has been logged for much longer than usual.",
+    finding="Something was found",
+    masked_nan_text="The loss is NaN; the trainer logged it as 0.0.",
+    finding_text="See what stands at its curves.",
 )
 CHINESE = Words(
     close_title="训练正在运行",
@@ -69,6 +85,14 @@ CHINESE = Words(
     reload="重新加载",
     help="帮助",
     help_and_keys="帮助与快捷键",
+    completed="训练已完成",
+    stopped="训练已停止",
+    failed="训练失败",
+    stalled="没有新的步",
+    stalled_text="距上次记录的时间远超平时。",
+    finding="发现异常",
+    masked_nan_text="损失为 NaN，被训练器记成了 0.0。",
+    finding_text="请查看曲线上的提示。",
 )
 
 

@@ -1,20 +1,28 @@
-"""The kernels beside tsdownsample and pandas, on a random walk with 1 % NaN."""
+"""The kernels beside tsdownsample and pandas in a process of their own, on a random walk with 1 % NaN."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
 from stepline import kernels
 from stepline.kernels import plain
-from tests.bench.timing import Row, median_ms
+from tests.bench.ground import GOAL_SIZE, Ground
+from tests.bench.processes import Program
+from tests.bench.table import Beside, Row
+from tests.bench.timing import median_ms, medians, ms_of
 
+POINTS = 4000
 SPAN = 100
+LARGEST_PLAIN = 10**6
 
 
-def rows(sizes: list[int]) -> Iterator[Row]:
-    for size in sizes:
+def rows(ground: Ground) -> Iterator[Row]:
+    kernels.prepare(wait=True)
+    for size in ground.sizes:
         yield from _of_size(size)
 
 
@@ -22,8 +30,8 @@ def _of_size(size: int) -> Iterator[Row]:
     rng = np.random.default_rng(0)
     values = rng.normal(size=size).cumsum()
     values[rng.random(size) < 0.01] = np.nan
-    starts = np.arange(0, size, max(1, size // 1000))
-    is_goal = size == 10_000_000
+    # Four points a cell, as M4 has them.
+    starts = np.arange(0, size, -(-size // (POINTS // 4)))
 
     def extremes() -> object:
         return kernels.extremes(values, starts)
@@ -31,51 +39,30 @@ def _of_size(size: int) -> Iterator[Row]:
     def ema() -> object:
         return kernels.ema(values, SPAN)
 
-    peer = _tsdownsample(values)
-    ours, beside = median_ms(extremes, peer or values.sum)
-    name = "tsdownsample NaN-M4, 4,000, parallel" if peer else "numpy sum"
-    yield Row("extremes of 1,000 cells", size, ours, name, beside, 1.0 if peer and is_goal else None)
-    goal = 0.12 if is_goal else None
-    yield _smoothing("exponential average", size, ema, _pandas_ewm(values), goal)
-    yield _smoothing(
-        "moving average", size, lambda: kernels.moving_average(values, SPAN), _pandas_rolling(values), goal
-    )
-    if size <= 1_000_000:
-        ours, beside = median_ms(lambda: plain.extremes(values, starts), extremes)
-        yield Row("extremes before the kernels are compiled", size, ours, "compiled", beside)
-        ours, beside = median_ms(lambda: plain.ema(values, SPAN, None), ema)
-        yield Row("exponential average before that", size, ours, "compiled", beside)
+    def moving_average() -> object:
+        return kernels.moving_average(values, SPAN)
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "values.npy"
+        np.save(path, values)
+        with Program("arrays", path) as peer:
+            known = peer.answer()
+            for title, ours, name, asked, most in (
+                (f"extremes, {POINTS:,} points", extremes, "tsdownsample NaNM4, parallel", f"nanm4 {POINTS}", 1.0),
+                (f"exponential average, span {SPAN}", ema, "pandas ewm", f"ewm {SPAN}", 0.12),
+                (f"moving average, span {SPAN}", moving_average, "pandas rolling mean", f"rolling {SPAN}", 0.12),
+            ):
+                took, its = _beside(ours, peer, asked, known)
+                yield Row(title, size, took, beside=Beside(name, its), most_ratio=most if size == GOAL_SIZE else None)
+    if size <= LARGEST_PLAIN:
+        ours, its = median_ms(lambda: plain.extremes(values, starts), extremes)
+        yield Row("extremes before the kernels are compiled", size, ours, beside=Beside("compiled", its))
+        ours, its = median_ms(lambda: plain.ema(values, SPAN, None), ema)
+        yield Row("exponential average before that", size, ours, beside=Beside("compiled", its))
 
 
-def _smoothing(
-    name: str, size: int, ours: Callable[[], object], peer: tuple[str, Callable[[], object]], goal: float | None
-) -> Row:
-    our_ms, peer_ms = median_ms(ours, peer[1])
-    return Row(f"{name}, span {SPAN}", size, our_ms, peer[0], peer_ms, goal if "pandas" in peer[0] else None)
-
-
-def _tsdownsample(values: np.ndarray) -> Callable[[], object] | None:
-    try:
-        from tsdownsample import NaNM4Downsampler
-    except ImportError:
-        return None
-    sampler = NaNM4Downsampler()
-    return lambda: sampler.downsample(values, n_out=4000, parallel=True)
-
-
-def _pandas_ewm(values: np.ndarray) -> tuple[str, Callable[[], object]]:
-    try:
-        import pandas
-    except ImportError:
-        return "numpy copy", lambda: values.copy()
-    series = pandas.Series(values)
-    return "pandas ewm", lambda: series.ewm(span=SPAN, ignore_na=True).mean()
-
-
-def _pandas_rolling(values: np.ndarray) -> tuple[str, Callable[[], object]]:
-    try:
-        import pandas
-    except ImportError:
-        return "numpy copy", lambda: values.copy()
-    series = pandas.Series(values)
-    return "pandas rolling mean", lambda: series.rolling(SPAN, min_periods=1).mean()
+def _beside(ours: Callable[[], object], peer: Program, asked: str, known: list[str]) -> tuple[float, float | None]:
+    if asked.split()[0] not in known:
+        return median_ms(ours)[0], None
+    took, its = medians(lambda: ms_of(ours), lambda: float(peer.ask(asked)[0]))
+    return took, its

@@ -62,7 +62,7 @@ def test_axe_finds_nothing(home: Home, open_page, language: str, theme: str):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_on_an_empty_home_and_after_the_connection_was_lost(open_page, app, theme: str):
     page = open_page("zh", width=360, height=740, color_scheme=theme)
-    expect(page.get_by_test_id("empty-home")).to_be_visible()
+    expect(page.get_by_test_id("begin-lines")).to_be_visible()
     assert faults(page) == []
     app.stop()
     expect(page.get_by_test_id("disconnected")).to_be_visible()

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import App from './App.vue'
 import { useSession } from './data/session'
 import { applyLanguage, i18n } from './i18n'
-import type { LogRow, Task, TaskDetail } from './wire'
+import type { Beginning, LogRow, Task, TaskDetail } from './wire'
 
 const task: Task = {
   id: 'tiny',
@@ -44,6 +44,7 @@ const detail: TaskDetail = {
       changes: [],
       unresponsive: false,
       controls: ['stop', 'save'],
+      controls_at: 'step',
       no_controls: null,
     },
   ],
@@ -85,9 +86,13 @@ const rows = [
 class MadeSocket {
   static newest: MadeSocket | null = null
   readyState = 1
+  onopen: (() => void) | null = null
   onmessage: ((event: MessageEvent) => void) | null = null
   constructor() {
     MadeSocket.newest = this
+  }
+  says(message: object): void {
+    this.onmessage!(new MessageEvent('message', { data: JSON.stringify(message) }))
   }
   send(): void {
     // What the page subscribes to is the session's business.
@@ -118,8 +123,11 @@ async function answer(input: RequestInfo | URL, init?: RequestInit): Promise<Res
     if (init.method === 'PATCH') return Response.json({ ...task, ...body })
     return init.method === 'PUT' ? new Response(null, { status: 204 }) : Response.json({ id: 'c1' })
   }
-  if (path === 'api/tasks') return Response.json({ tasks: [task, done, broken] })
-  if (path === 'api/settings') return Response.json({ language: 'en', theme: 'dark', task: 'tiny' })
+  if (path === 'api/opening') {
+    const settings = { language: 'en', theme: 'dark', task: 'tiny' }
+    return Response.json({ settings, tasks: 3, detail, rows })
+  }
+  if (path === 'api/beginning') return Response.json(beginning)
   if (path === 'api/about') {
     return Response.json({
       version: '0.1.0',
@@ -135,6 +143,23 @@ async function answer(input: RequestInfo | URL, init?: RequestInit): Promise<Res
   if (found) return Response.json(found)
   const error = { code: 'series_not_found', what: 'w', why: 'y', action: 'a', lost: null }
   return Response.json({ error }, { status: 404 })
+}
+
+const beginning: Beginning = {
+  command: 'stepline',
+  wheel: '/usr/lib/stepline/recorder/r.whl',
+  install: 'python -m pip install --no-index /usr/lib/stepline/recorder/r.whl',
+  run: 'stepline run -- python train.py',
+  environments: [
+    {
+      kind: 'conda',
+      path: '/opt/conda/envs/llm',
+      transformers: '5.23.0',
+      stepline: null,
+      install: '/opt/conda/envs/llm/bin/python -m pip install --no-index /usr/lib/stepline/recorder/r.whl',
+      run: 'stepline run -- /opt/conda/envs/llm/bin/python train.py',
+    },
+  ],
 }
 
 let page: VueWrapper
@@ -179,6 +204,9 @@ beforeAll(async () => {
     Object.defineProperty(owner, side, { configurable: true, get: () => 600 })
   }
   await session().start()
+  await settle()
+  MadeSocket.newest!.onopen!()
+  MadeSocket.newest!.says({ type: 'tasks', tasks: [task, done, broken], removed: [], more: false })
   applyLanguage('en')
   page = mount(App, { global: { plugins: [i18n], stubs: { VChart: true } }, attachTo: document.body })
   await settle()
@@ -308,10 +336,12 @@ describe('the page', () => {
   })
 
   it('says what to do when the home is empty', async () => {
-    const message = { type: 'tasks', tasks: [], removed: ['tiny', 'done', 'broken'] }
-    MadeSocket.newest!.onmessage!(new MessageEvent('message', { data: JSON.stringify(message) }))
+    MadeSocket.newest!.says({ type: 'tasks', tasks: [], removed: ['tiny', 'done', 'broken'], more: false })
     await settle()
     expect(seen('empty-home')).toContain('SteplineCallback()')
     expect(seen('empty-home')).toContain('Run the demo')
+    expect(seen('environment')).toContain('transformers 5.23.0')
+    expect(seen('environment')).toContain(beginning.environments[0]!.run)
+    expect(seen('environment')).toContain(beginning.environments[0]!.install)
   })
 })

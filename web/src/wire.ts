@@ -69,6 +69,8 @@ export interface Run {
   unresponsive: boolean
   /** Commands that this run takes now: "stop", "save", "evaluate", "log". */
   controls: string[]
+  /** When it hears of a command: at the end of each step, or, on several ranks, of a step that logs. */
+  controls_at: 'step' | 'log'
   /** Why a run that lives takes none: "elsewhere", "before_training", "not_offered", or what its ranks said. */
   no_controls: string | null
 }
@@ -148,6 +150,17 @@ export interface TaskList {
   tasks: Task[]
 }
 
+/** What a page needs for its first picture, in one answer: the list of tasks comes after it, over the socket. */
+export interface Opening {
+  settings: Record<string, unknown>
+  /** How many there are. */
+  tasks: number
+  /** Of the task looked at last, else of the newest that trains, else of the newest; None where there is no task. */
+  detail: TaskDetail | null
+  /** The newest 200 of its log, newest first. */
+  rows: LogRow[]
+}
+
 export interface LogPage {
   rows: LogRow[]
   /** Rows that match, also those not in this page. */
@@ -175,6 +188,8 @@ export interface TasksChanged {
   type: 'tasks'
   tasks: Task[]
   removed: string[]
+  /** The list goes on in the next message: all tasks are told in parts, so that thousands do not come in one piece. */
+  more: boolean
 }
 
 /** Server to page: what is new of the subscribed task. The samples follow in a binary frame with the same cursor. */
@@ -229,6 +244,29 @@ export interface About {
   notes: string[]
   /** The folders of the setting `watchFolders`. */
   watched: WatchedFolder[]
+}
+
+export type EnvironmentKind = 'conda' | 'pyenv' | 'system' | 'uv' | 'venv'
+
+/** A Python environment of this machine that has transformers, and the lines to paste for it. */
+export interface FoundEnvironment {
+  kind: EnvironmentKind
+  path: string
+  transformers: string
+  /** Version of what is installed there already. */
+  stepline: string | null
+  install: string
+  run: string
+}
+
+/** How a training comes to be recorded: lines for a terminal, in any environment and in those that were found. */
+export interface Beginning {
+  command: string
+  /** The recorder's wheel, which the packaged app carries: the lines install it without an index. */
+  wheel: string | null
+  install: string
+  run: string
+  environments: FoundEnvironment[]
 }
 
 /** What a page may change of a task; what is left out stays as it is. */

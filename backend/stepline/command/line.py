@@ -158,9 +158,12 @@ def import_(home: Path | None, paths: tuple[Path, ...], follow: bool) -> int:
 
 @stepline.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option(
+    "--bundle", type=click.Path(path_type=Path), help="Write a zip for a bug report, without names and paths."
+)
 @everywhere
-def doctor(home: Path | None, as_json: bool) -> None:
+def doctor(home: Path | None, as_json: bool, bundle: Path | None) -> None:
     """Say what Stepline finds on this machine, what is wrong and how to mend it."""
     from stepline.command import health
 
-    health.doctor(home, as_json=as_json)
+    health.doctor(home, as_json=as_json, bundle=bundle)

@@ -16,8 +16,10 @@ from stepline.command.homes import open_home, say
 from stepline.command.quitting import Quitting
 from stepline.errors import Unavailable
 from stepline.intake import taken
+from stepline.news import News
 from stepline.wire import TakenIn
 from stepline_desktop import surroundings
+from stepline_desktop.companion import Companion
 
 if TYPE_CHECKING:  # it loads pywebview, which not every machine has
     from stepline_desktop.window import Window
@@ -99,9 +101,17 @@ def new_window(app: App, *, is_busy: Callable[[], bool] = lambda: False) -> Wind
 
 def show_window(window: Window, app: App, quitting: Quitting) -> None:
     """Show the window, in the main thread, until it is closed or the end is asked for."""
+    from stepline_desktop.window import icon
+
+    companion = Companion(window, Memory(app), News(lambda: app.store, app.findings).look, icon=icon())
+    # Not before: the first data in the window wait for nothing that is not needed for them.
+    window.on_loaded.append(companion.start)
     app.on_focus = partial(focus, window)
     quitting.on_end(window.close)
-    window.show()
+    try:
+        window.show()
+    finally:
+        companion.stop()
 
 
 def show_address(app: App) -> bool:

@@ -110,7 +110,7 @@ def shown(home: Home, thread: TrainingThread, quitting: Quitting) -> None:
         try:
             if window is not None:
                 # Not before: loading torch takes Python's lock for seconds, and the window would wait for it.
-                window.on_loaded = thread.start
+                window.on_loaded.append(thread.start)
                 show_window(window, app, quitting)
             else:
                 say(str(obstacle))

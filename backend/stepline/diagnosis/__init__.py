@@ -5,7 +5,7 @@ a tick of a ten-million-step run costs what is new, not what is old. A finding s
 evidence; the sentence and the advice stand in the page's catalogues under the rule's name, in both languages.
 
     MaskedNaN    a loss that the trainer's filter wrote as 0.0 (or a NaN left as it is)
-    Stall        steps that stopped coming
+    Stall        a run that lives and does not go on
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from stepline.diagnosis.masked_nan import MaskedNaN
-from stepline.diagnosis.points import CheckpointLike, ColumnsLike, Points, RunLike
+from stepline.diagnosis.points import CheckpointLike, ColumnsLike, MetricLike, Points, RunLike
 from stepline.diagnosis.stall import Stall
 from stepline.wire import Finding
 
@@ -32,6 +32,7 @@ class Source(Protocol):
     def columns(self, task_id: str, metric: str, first: int = 0, last: int | None = None) -> ColumnsLike: ...
     def runs(self, task_id: str) -> Sequence[RunLike]: ...
     def checkpoints(self, task_id: str) -> Sequence[CheckpointLike]: ...
+    def metrics(self, task_id: str) -> Sequence[MetricLike]: ...
     def next_sequence(self, task_id: str) -> int: ...
 
 
@@ -65,12 +66,12 @@ class Diagnosis:
             while len(self._examined) > TASKS_KEPT:
                 del self._examined[next(iter(self._examined))]
             rows = {run.number: run for run in self._source.runs(task_id)}
-            checkpoints = self._source.checkpoints(task_id)
+            checkpoints, metrics = self._source.checkpoints(task_id), self._source.metrics(task_id)
             found: list[Finding] = []
             for number, rules in runs.items():
                 found += rules.masked_nan.findings([c for c in checkpoints if c.run_number == number])
                 if number in rows:
-                    found += rules.stall.findings(rows[number], self._clock())
+                    found += rules.stall.findings(rows[number], self._clock(), metrics, checkpoints)
         return sorted(found, key=lambda finding: finding["last_sequence"], reverse=True)
 
     def _examine(self, task_id: str, runs: dict[int, _Run], since: int, until: int) -> None:

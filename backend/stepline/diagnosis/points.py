@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from stepline.recording.journal import Process
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -36,6 +41,10 @@ class RunLike(Protocol):
     def heartbeat_time(self) -> float | None: ...
     @property
     def heartbeat_phase(self) -> str | None: ...
+    @property
+    def updated(self) -> float | None: ...
+    @property
+    def process(self) -> Process: ...
 
 
 class CheckpointLike(Protocol):
@@ -45,6 +54,30 @@ class CheckpointLike(Protocol):
     def run_number(self) -> int: ...
     @property
     def step(self) -> int | None: ...
+    @property
+    def secs(self) -> float | None: ...
+
+
+class MetricLike(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def last_value(self) -> float | str | None: ...
+
+
+_EVALUATION_SECS = re.compile(r"eval(_.+)?_runtime")
+
+
+def evaluation_secs(metrics: Sequence[MetricLike]) -> float | None:
+    """What evaluating took when each evaluation set was last evaluated; None where nothing tells."""
+    return told_secs((row.name, row.last_value) for row in metrics)
+
+
+def told_secs(metrics: Iterable[tuple[str, float | str | None]]) -> float | None:
+    """What an evaluation says that it took, all its sets together."""
+    told = [value for name, value in metrics if _EVALUATION_SECS.fullmatch(name)]
+    numbers = [float(secs) for secs in told if isinstance(secs, float | int) and math.isfinite(secs)]
+    return sum(numbers) if numbers else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from stepline.errors import SteplineError
 from stepline.facts.changes import setting_changes
-from stepline.facts.pace import logging_steps, newest_step, recent_marks, run_remaining
+from stepline.facts.pace import logging_steps, marks_before, newest_step, recent_marks, run_remaining
 from stepline.history import DERIVED, derived_names
 from stepline.kernels import Floats
 from stepline.store import CheckpointRow, LogEntry, MetricRow, RunRow, Store, TaskRow
@@ -34,8 +34,6 @@ from stepline.wire import (
     TaskDetail,
 )
 
-BEGINNING = 64
-"""Records in which a run's `train_start` stands, also where another run of its task writes at once."""
 COMMANDS = ("stop", "save", "evaluate", "log")
 
 
@@ -78,6 +76,14 @@ def task(row: TaskRow) -> Task:
     }
 
 
+def first_shown(rows: Sequence[TaskRow], remembered: object) -> str | None:
+    """Which task a page opens with: the one looked at last, else the newest that trains, else the newest."""
+    if any(row.id == remembered for row in rows):
+        return str(remembered)
+    newest = max(rows, key=lambda row: (row.status in LIVE, row.started or math.inf), default=None)
+    return None if newest is None else newest.id
+
+
 def log_row(entry: LogEntry) -> LogRow:
     status = entry.details.get("status") if entry.kind == "train_end" else None
     message = entry.message
@@ -117,11 +123,14 @@ def detail(store: Store, task_id: str, *, findings: Sequence[Finding] = (), jour
         marks = recent_marks(store, current)
         line["step"] = newest_step(current)
         every = logging_steps(current, marks)
-        span = run_remaining(current, marks, metrics, checkpoints)
+        # What does not go on has no time remaining that could be said.
+        if not any(finding["rule"] == "stall" and finding["run"] == current.number for finding in findings):
+            before = marks_before(store, current, runs, marks)
+            span = run_remaining(current, marks, before, metrics, checkpoints)
     return {
         "task": line,
         "runs": [
-            _run(run, before, findings, _controls(store, run, journals))
+            _run(run, before, findings, _controls(run, journals))
             for before, run in zip([None, *runs], runs, strict=False)
         ],
         "metrics": _metrics(metrics, len(runs)),
@@ -173,6 +182,7 @@ def _run(
         "unresponsive": any(finding["rule"] == "stall" and finding["run"] == run.number for finding in findings),
         "controls": controls[0],
         "no_controls": controls[1],
+        "controls_at": "log" if run.controls.get("controls_at") == "log" else "step",
     }
 
 
@@ -224,24 +234,14 @@ def _progress(line: Task) -> float | None:
     return min(1.0, max(0.0, step / total))
 
 
-def _controls(store: Store, run: RunRow, journals: Path | None) -> tuple[list[str], str | None]:
-    """What a run takes now, while it lives on this machine beside its journal; where it takes nothing, why not.
-
-    Its `train_start` offers that, or a message after it: whether all ranks listen is known after the first log.
-    """
+def _controls(run: RunRow, journals: Path | None) -> tuple[list[str], str | None]:
+    """What a run takes now, while it lives on this machine beside its journal; where it takes nothing, why not."""
     if run.status not in ("pending", "running"):
         return [], None
     if journals is None or run.process.host != socket.gethostname() or not (journals / f"{run.id}.jsonl").exists():
         return [], "elsewhere"
     if run.first_sequence is None:
         return [], "before_training"
-    offered: list[str] = []
-    why_not: str | None = "not_offered"
-    first = run.first_sequence
-    begun = store.records(run.task_id, first, first + BEGINNING, kinds=["train_start", "message"])
-    for entry in begun:
-        told = entry.details.get("controls")
-        if entry.run_id == run.id and isinstance(told, list):
-            offered = [command for command in COMMANDS if command in told]
-            why_not = None if offered else str(entry.details.get("no_controls", "not_offered"))
-    return offered, why_not
+    told = run.controls.get("controls")
+    offered = [command for command in COMMANDS if isinstance(told, list) and command in told]
+    return offered, None if offered else str(run.controls.get("no_controls", "not_offered"))

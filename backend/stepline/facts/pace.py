@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stepline.diagnosis.points import evaluation_secs, told_secs
 from stepline.facts.changes import find_setting, positive_number
 from stepline.facts.remaining import Mark, Schedule, remaining_secs
 from stepline.store import CheckpointRow, LogEntry, MetricRow, RunRow, Store
@@ -19,7 +19,6 @@ from stepline.wire import Kind
 
 RECENT = 160
 TIMED: tuple[Kind, ...] = ("step", "evaluation", "checkpoint")
-_EVALUATION_SECS = re.compile(r"eval(_.+)?_runtime")
 
 
 def newest_step(run: RunRow) -> int | None:
@@ -32,20 +31,28 @@ def newest_step(run: RunRow) -> int | None:
 
 
 def run_remaining(
-    run: RunRow, marks: Sequence[Mark], metrics: Sequence[MetricRow], checkpoints: Sequence[CheckpointRow]
+    run: RunRow,
+    marks: Sequence[Mark],
+    before: Sequence[Mark],
+    metrics: Sequence[MetricRow],
+    checkpoints: Sequence[CheckpointRow],
 ) -> tuple[float, float] | None:
-    """(least, most) seconds that a run still takes; None for one that ended, has no end, or is too young to say."""
+    """(least, most) seconds that a run still takes; None for one that ended, has no end, or is too young to say.
+
+    before: the newest marks of the run before; see `marks_before`.
+    """
     if run.status not in LIVE or not run.total_steps:
         return None
-    schedule = _schedule(run, run.total_steps, marks, metrics, checkpoints)
-    return remaining_secs(marks, newest_step(run) or 0, schedule)
+    schedule = _schedule(run, run.total_steps, marks, before, metrics, checkpoints)
+    return remaining_secs(marks, newest_step(run) or 0, schedule, before)
 
 
 def recent_marks(store: Store, run: RunRow) -> list[Mark]:
     """The run's newest records that tell of time, in its order."""
     if run.first_sequence is None:
         return []
-    newest = store.records(run.task_id, run.first_sequence, kinds=TIMED, limit=RECENT, newest_first=True)
+    until = None if run.status in LIVE or run.last_sequence is None else run.last_sequence + 1
+    newest = store.records(run.task_id, run.first_sequence, until, kinds=TIMED, limit=RECENT, newest_first=True)
     return [
         Mark(entry.kind, entry.step, entry.time, _secs(entry))
         for entry in reversed(list(newest))
@@ -54,39 +61,43 @@ def recent_marks(store: Store, run: RunRow) -> list[Mark]:
     ]
 
 
+def marks_before(store: Store, run: RunRow, runs: Sequence[RunRow], marks: Sequence[Mark]) -> list[Mark]:
+    """The newest marks of the run before, while `run` has few of its own: a long one is judged by itself."""
+    earlier = [each for each in runs if each.number == run.number - 1]
+    return recent_marks(store, earlier[0]) if earlier and len(marks) < RECENT else []
+
+
 def _secs(entry: LogEntry) -> float | None:
-    if entry.kind == "checkpoint":
-        secs = entry.details.get("secs")
-        return float(secs) if isinstance(secs, int | float) else None
-    told = [value for name, value in entry.metrics.items() if _EVALUATION_SECS.fullmatch(name)]
-    numbers = [value for value in told if isinstance(value, float | int)]
-    return sum(numbers) if numbers else None
+    secs = entry.details.get("secs")
+    if isinstance(secs, int | float):
+        return float(secs)
+    return None if entry.kind == "checkpoint" else told_secs(entry.metrics.items())
 
 
 def _schedule(
     run: RunRow,
     total: int,
     marks: Sequence[Mark],
+    before: Sequence[Mark],
     metrics: Sequence[MetricRow],
     checkpoints: Sequence[CheckpointRow],
 ) -> Schedule:
-    own = [each for each in checkpoints if each.run_number == run.number]
     begun = run.first_step or 0
+
+    def seen(kind: Kind) -> list[list[int | None]]:
+        return [[mark.step for mark in each if mark.kind == kind] for each in (marks, before)]
+
     saves = [each.secs for each in checkpoints if each.secs is not None]
-    evaluations = [
-        float(row.last_value)
-        for row in metrics
-        if _EVALUATION_SECS.fullmatch(row.name) and isinstance(row.last_value, float | int)
-    ]
+    evaluation = evaluation_secs(metrics)
     return Schedule(
         total,
-        evaluation_steps=_every(run.settings, total, "eval", [m.step for m in marks if m.kind == "evaluation"], begun),
-        save_steps=_every(run.settings, total, "save", [each.step for each in own], begun),
-        evaluation_secs=sum(evaluations) if evaluations else None,
+        evaluation_steps=_every(run.settings, total, "eval", seen("evaluation"), begun),
+        save_steps=_every(run.settings, total, "save", seen("checkpoint"), begun),
+        evaluation_secs=evaluation,
         save_secs=saves[-1] if saves else None,
-        told=bool(evaluations)
+        told=evaluation is not None
         or _strategy(run.settings, "eval") is not None
-        or any(m.kind == "evaluation" for m in marks),
+        or any(m.kind == "evaluation" for m in (*marks, *before)),
     )
 
 
@@ -96,8 +107,13 @@ def _strategy(settings: Mapping[str, Any], what: str) -> Any:
     return find_setting(settings, "evaluation_strategy") if told is None and what == "eval" else told
 
 
-def _every(settings: Mapping[str, Any], total: int, what: str, seen: Sequence[int | None], begun: int) -> float | None:
-    """Every how many steps a run evaluates ("eval") or saves ("save"): by its settings, else as it was seen to."""
+def _every(
+    settings: Mapping[str, Any], total: int, what: str, seen: Sequence[Sequence[int | None]], begun: int
+) -> float | None:
+    """Every how many steps a run evaluates ("eval") or saves ("save"): by its settings, else as it was seen to.
+
+    seen: at which steps this run did, and the run before.
+    """
     strategy = _strategy(settings, what)
     if strategy == "no":
         return None
@@ -108,12 +124,15 @@ def _every(settings: Mapping[str, Any], total: int, what: str, seen: Sequence[in
     epochs = positive_number(settings, "num_train_epochs")
     if strategy == "epoch" and epochs is not None and positive_number(settings, "max_steps") is None:
         return total / epochs
-    steps_seen = sorted({step for step in seen if step is not None})
-    gaps = [later - earlier for earlier, later in itertools.pairwise(steps_seen)]
-    if gaps:
-        return float(min(gaps))
-    # The first one alone: every so many steps since the beginning, as far as a run that was not resumed tells.
-    return float(steps_seen[0]) if steps_seen and 0 < steps_seen[0] < total and begun * 2 <= steps_seen[0] else None
+    for places in seen:
+        steps_seen = sorted({step for step in places if step is not None})
+        gaps = [later - earlier for earlier, later in itertools.pairwise(steps_seen)]
+        if gaps:
+            return float(min(gaps))
+        # The first one alone: every so many steps since the beginning, as far as a run that was not resumed tells.
+        if steps_seen and 0 < steps_seen[0] < total and begun * 2 <= steps_seen[0]:
+            return float(steps_seen[0])
+    return None
 
 
 def _absolute(steps: float, total: int) -> float:

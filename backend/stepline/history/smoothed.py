@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stepline.history.ahead import read_ahead
 from stepline.history.curve import Curve, levels_of
 from stepline.history.series import Series
 from stepline.history.smoothing import Smoother, Smoothing
 from stepline.kernels import Floats
+from stepline.kernels.ahead import read_ahead
 from stepline.store import levels
 from stepline.store.levels import Levels
 

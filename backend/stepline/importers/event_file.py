@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stepline.importers import limits, names
+from stepline.importers.event_columns import EventColumns, Unsuited
 from stepline.importers.imported import Reading, Remarks, Row, kept
 from stepline.importers.naming import name_for
 from stepline.importers.opening import Opened
@@ -31,12 +32,14 @@ from stepline.importers.protobuf import (
     text,
 )
 from stepline.importers.tfrecord import records
+from stepline.kernels import events as kernel_events
 
 FORMAT = "tensorboard"
+COLUMNS_FROM_BYTES = 4 << 20
+"""Files from which loading the compiled scan (0.3 s) is worth it."""
 RUN_TAG = "stepline/run"
 """Stands in a file that Stepline exported."""
 
-_EVALUATION, _CLOSING, _TRAINING, _EITHER = "evaluation", "closing", "training", "either"
 _NUMBERS = {1: "f", 2: "d", 3: "i", 4: "B", 5: "h", 6: "b", 9: "q", 10: "?", 17: "H", 19: "e", 22: "I", 23: "Q"}
 """TensorFlow's DataType numbers as struct letters; 14 is bfloat16, the upper half of a float32."""
 _BFLOAT16, _STRING = 14, 7
@@ -55,13 +58,17 @@ class Events:
     """What is known of the run, in a file that Stepline exported."""
 
 
-def read(*paths: Path) -> Reading:
-    """The rows of one or several event files of one directory, one after another in the order given."""
+def read(*paths: Path, columns_from_bytes: int = COLUMNS_FROM_BYTES) -> Reading:
+    """The rows of one or several event files of one directory, one after another in the order given; as columns where
+    the files are long enough."""
     remarks = Remarks()
     met = {path: Events() for path in paths}
     reading = Reading(FORMAT, paths[0], name_for(paths[0]), kept(lambda: _rows(met, remarks)), remarks=remarks)
-    for _ in reading.rows():
-        pass
+    if sum(path.stat().st_size for path in paths) >= columns_from_bytes:
+        reading.columns = _columns(paths, met, remarks)
+    if reading.columns is None:
+        for _ in reading.rows():
+            pass
     others = sum((events.others for events in met.values()), Counter[str]())
     if others:
         counted = ", ".join(f"{count:,} {kind}" for kind, count in sorted(others.items()))
@@ -69,6 +76,19 @@ def read(*paths: Path) -> Reading:
     for events in met.values():
         reading.settings.update(events.settings)
     return reading
+
+
+def _columns(paths: Sequence[Path], met: dict[Path, Events], remarks: Remarks) -> EventColumns | None:
+    """None where the rows have something that is not read as columns."""
+    kernel_events.prepare()
+    columns = EventColumns(
+        paths, remarks, lambda path, data: _event(data, met[path]), lambda data: _plugin(data)[0], _sort
+    )
+    try:
+        columns.look_through()
+    except Unsuited:
+        return None
+    return columns
 
 
 def _rows(met: dict[Path, Events], remarks: Remarks) -> Iterator[Row]:
@@ -93,9 +113,9 @@ def events(opened: Opened, met: Events, remarks: Remarks) -> Iterator[tuple[floa
 
 
 def _grouped(opened: Opened, met: Events, remarks: Remarks) -> Iterator[Row]:
-    sorts: dict[str, str] = {}
+    sorts: dict[str, int] = {}
     row: Row | None = None
-    row_sort = _EITHER
+    row_sort = kernel_events.EITHER
     for time, step, scalars in events(opened, met, remarks):
         for tag, value in scalars:
             sort = sorts.get(tag)
@@ -109,25 +129,25 @@ def _grouped(opened: Opened, met: Events, remarks: Remarks) -> Iterator[Row]:
                 row is None
                 or row.step != step
                 or tag in row.values
-                or (sort is not row_sort and sort is not _EITHER and row_sort is not _EITHER)
+                or (sort is not row_sort and sort is not kernel_events.EITHER and row_sort is not kernel_events.EITHER)
             ):
                 if row is not None:
                     yield row
-                row, row_sort = Row({}, step=step, time=time), _EITHER
-            if sort is not _EITHER:
+                row, row_sort = Row({}, step=step, time=time), kernel_events.EITHER
+            if sort is not kernel_events.EITHER:
                 row_sort = sort
             row.values[tag] = value
     if row is not None:
         yield row
 
 
-def _sort(tag: str) -> str:
+def _sort(tag: str) -> int:
     bare = tag.removeprefix("train/")
     if bare in names.CLOSING and (bare != "train_loss" or bare != tag):
-        return _CLOSING
+        return kernel_events.CLOSING
     if names.folded(tag) in {names.folded(name) for name in names.EPOCH}:
-        return _EITHER
-    return _EVALUATION if names.is_evaluation(tag) else _TRAINING
+        return kernel_events.EITHER
+    return kernel_events.EVALUATION if names.is_evaluation(tag) else kernel_events.TRAINING
 
 
 def _plain_scalar(data: bytes, tags: dict[bytes, str]) -> tuple[float, int, list[tuple[str, float]]] | None:

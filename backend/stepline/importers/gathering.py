@@ -238,6 +238,7 @@ class _Folder:
                     paths=[path for _, task in parts for path in task.paths],
                     left_out=[remark for _, task in parts for remark in task.left_out],
                     stream=None,
+                    parts=None,
                 )
             rest.append((folder, first))
         self._others = rest
@@ -318,6 +319,7 @@ def _side_by_side(folder: Path, parts: list[tuple[str, Reading]]) -> Reading:
         first,
         name=folder_name(folder),
         rows=rows,
+        columns=None,
         settings={name: value for _, reading in parts for name, value in reading.settings.items()},
         told=[sentence for _, reading in parts for sentence in reading.told],
     )

@@ -7,12 +7,17 @@ are read anew at each call, so that a file longer than memory can be gone throug
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from stepline.importers.columns import records_of
 from stepline.recording.journal import Kind, Record
+from stepline.store import RecordColumns
+
+if TYPE_CHECKING:
+    from stepline.importers.event_columns import EventColumns
 
 Status = Literal["completed", "stopped", "failed"]
 Value = float | str
@@ -20,6 +25,11 @@ Value = float | str
 REMARKS_KEPT = 200
 """Places told one by one; beyond them only counted, so that a file of nothing but damage is not told line by line."""
 
+
+PIECE_RECORDS = 16_384
+"""Records that are handed over at once."""
+
+Piece = Sequence[Record] | RecordColumns
 
 ROWS_KEPT = 200_000
 """Rows of a source held in memory, about 120 MB of them; a longer source is read again for each look."""
@@ -111,6 +121,8 @@ class Reading:
     finished: Status | None = None
     message: str | None = None
     key: str | None = None
+    columns: EventColumns | None = None
+    """The same rows as columns, where the format gives them so."""
 
 
 @dataclass(slots=True)
@@ -144,6 +156,10 @@ class ImportedTask:
     told: list[str] = field(default_factory=list)
     has_times: bool = True
     stream: Callable[[], Iterator[tuple[int, Record]]] | None = None
+    parts: Callable[[], Iterator[tuple[int, Piece]]] | None = None
+    """Records in pieces, each of one run, where the source gives columns."""
+    count: int = 0
+    """How many records there are, where that is known before they are gone through."""
     folder: Path | None = None
     """The output folder, where the task is one: its side-car may name a task that is known."""
     place: str | None = None
@@ -157,6 +173,32 @@ class ImportedTask:
         if self.stream is not None:
             yield from self.stream()
             return
+        if self.parts is not None:
+            yield from single(self.parts())
+            return
         for index, run in enumerate(self.runs):
             for record in run.records():
                 yield index, record
+
+    def pieces(self) -> Iterator[tuple[int, Piece]]:
+        """The same in pieces, each of one run."""
+        if self.parts is not None:
+            yield from self.parts()
+            return
+        held: list[Record] = []
+        run = 0
+        for index, record in self.records():
+            if held and (index != run or len(held) >= PIECE_RECORDS):
+                yield run, held
+                held = []
+            run = index
+            held.append(record)
+        if held:
+            yield run, held
+
+
+def single(pieces: Iterator[tuple[int, Piece]]) -> Iterator[tuple[int, Record]]:
+    """The records of pieces."""
+    for run, piece in pieces:
+        for record in records_of(piece) if isinstance(piece, RecordColumns) else piece:
+            yield run, record

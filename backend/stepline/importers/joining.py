@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from stepline.importers import event_file, trainer_state
 from stepline.importers.imported import ImportedRun, ImportedTask
-from stepline.importers.shaping import RECORDS_KEPT
+from stepline.importers.row_shape import RECORDS_KEPT
 from stepline.recording.journal import Record
 
 LEAST_IN_COMMON = 3
@@ -102,6 +102,7 @@ def joined(leading: ImportedTask, others: Iterable[ImportedTask]) -> ImportedTas
         paths=paths,
         has_times=has_times,
         stream=None,
+        parts=None,
     )
 
 
@@ -116,7 +117,7 @@ def with_marks(task: ImportedTask, marks: list[Record]) -> ImportedTask:
     for mark in sorted(marks, key=lambda mark: mark.step or 0, reverse=True):
         place = min(bisect.bisect_right(steps, mark.step or 0), end)
         records.insert(place, mark)
-    return replace(task, runs=[*others, _run(last, records)], stream=None)
+    return replace(task, runs=[*others, _run(last, records)], stream=None, parts=None)
 
 
 def _run(run: ImportedRun, records: list[Record]) -> ImportedRun:

@@ -14,7 +14,9 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import zstandard
+from numpy.typing import NDArray
 
 from stepline.errors import ImportFailed
 from stepline.importers import limits
@@ -55,7 +57,7 @@ class Opened:
         self.broken: str | None = None
         self._given_bytes = 0
         try:
-            self._file = path.open("rb")
+            self._file: io.BufferedReader = path.open("rb")
             self.size_bytes = path.stat().st_size
         except OSError as error:
             raise ImportFailed(
@@ -105,6 +107,23 @@ class Opened:
                 action="If it is one, unpack it yourself and import what comes out",
             )
         return data
+
+    def read_into(self, room: NDArray[np.uint8]) -> int:
+        """Fill `room` with the next bytes; how many there were, less than fit at the end alone. Raises ImportFailed."""
+        if self.packed:
+            filled = 0
+            while filled < len(room) and (data := self.read(min(CHUNK_BYTES, len(room) - filled))):
+                room[filled : filled + len(data)] = np.frombuffer(data, np.uint8)
+                filled += len(data)
+            return filled
+        try:
+            filled = self._file.readinto(room.data) if len(room) else 0
+        except OSError as error:
+            self.broken = f"damaged: {error}"
+            return 0
+        if (call := _watched.get()) is not None:
+            call(self.path, self._file.tell(), self.size_bytes)
+        return filled
 
     def read_all(self, limit: int) -> bytes:
         """All bytes. Raises ImportFailed where there are more than `limit`."""

@@ -6,31 +6,32 @@ from contextlib import suppress
 from itertools import islice
 
 from stepline.errors import TaskNotFound
+from stepline.importers.columns import part_of
 from stepline.importers.digests import HEAD_RECORDS, Digest
 from stepline.importers.imported import ImportedTask
 from stepline.store import SourceRow, Store
 
 
-def compared(store: Store, task: ImportedTask) -> tuple[SourceRow | None, list[Digest], bool]:
-    """The import this source was before, if any; the digests of its runs; whether it is an older copy of that."""
-    digests = _digests(task)
+def compared(store: Store, task: ImportedTask) -> tuple[SourceRow | None, bool]:
+    """The import this source was before, if any, and whether it is an older copy of that."""
     known = store.source(task.key)
     if known is not None and _still_there(store, known):
-        return known, digests, False
+        return known, False
     for candidate in store.sources_like(head_of(task)):
         if not _still_there(store, candidate):
             continue
         if is_prefix(candidate, task):
-            return candidate, digests, False
-        if _is_older(store, candidate, digests):
-            return candidate, digests, True
-    return None, digests, False
+            return candidate, False
+        if _is_older(store, candidate, task):
+            return candidate, True
+    return None, False
 
 
-def _digests(task: ImportedTask) -> list[Digest]:
+def digests_of(task: ImportedTask) -> list[Digest]:
+    """Of each run."""
     digests = [Digest() for _ in task.runs]
-    for index, record in task.records():
-        digests[index].add(record)
+    for index, piece in task.pieces():
+        digests[index].add_all(piece)
     return digests
 
 
@@ -51,19 +52,23 @@ def is_prefix(known: SourceRow, task: ImportedTask) -> bool:
         return False
     digests = [Digest() for _ in known.runs]
     matched = [False] * len(known.runs)
-    for index, record in task.records():
-        if index < len(known.runs) and not matched[index]:
-            digests[index].add(record)
-            if digests[index].records == known.runs[index].records:
-                if digests[index].value() != known.runs[index].digest:
-                    return False
-                matched[index] = True
+    for index, piece in task.pieces():
+        if index >= len(known.runs) or matched[index]:
+            continue
+        digests[index].add_all(part_of(piece, 0, known.runs[index].records - digests[index].records))
+        if digests[index].records == known.runs[index].records:
+            if digests[index].value() != known.runs[index].digest:
+                return False
+            matched[index] = True
     return all(matched)
 
 
-def _is_older(store: Store, known: SourceRow, digests: list[Digest]) -> bool:
+def _is_older(store: Store, known: SourceRow, task: ImportedTask) -> bool:
     """Whether the store's records of the source's first run begin with all that this one has."""
-    if len(digests) != 1 or not known.runs or digests[0].records >= known.runs[0].records:
+    if len(task.runs) != 1 or not known.runs:
+        return False
+    digests = digests_of(task)
+    if digests[0].records >= known.runs[0].records:
         return False
     stored = Digest()
     for entry in store.records(known.task_id):

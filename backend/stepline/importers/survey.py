@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from stepline.importers import limits, names
+from stepline.importers.event_columns import EventColumns
 from stepline.importers.imported import Row, Value
 from stepline.importers.values import duration_secs, number, wall_time, whole, whole_after_slash
 
@@ -85,14 +86,14 @@ class _Kind:
 
 
 class Survey:
-    """Go through `rows` once. Afterwards the attributes say what was found.
+    """What was found in rows that were gone through once.
 
     `counts`: numbers of each column outside closing rows. `step`, `epoch`, `clock`, `elapsed`: the column that says it,
     or None. `own_step`: the rows bring their steps with them. `run_starts`: rows at which a further run begins.
     `step_within_epoch`: the step counts anew in each epoch.
     """
 
-    def __init__(self, rows: Iterable[Row]) -> None:
+    def __init__(self) -> None:
         self.rows = 0
         self.counts: dict[str, int] = {}
         self.texts: dict[str, int] = {}
@@ -112,11 +113,36 @@ class Survey:
         self._after_closing: list[int] = []
         self._closed = False
         self._epoch_before = -math.inf
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Row]) -> Survey:
+        survey = cls()
         for row in rows:
-            self._see(row)
-            self.rows += 1
-        self._count_layouts()
-        self._decide()
+            survey._see(row)
+            survey.rows += 1
+        survey._count_layouts()
+        survey._decide()
+        return survey
+
+    @classmethod
+    def of_columns(cls, columns: EventColumns) -> Survey:
+        """Of rows that bring their step and time and have neither texts nor ranks."""
+        survey = cls()
+        survey.own_step = survey.own_time = True
+        survey.rows, survey.total_steps = columns.rows, columns.total_steps
+        stretches = columns.stretches.found
+        for layout, tags in columns.layouts.items():
+            count = sum(stretch.layouts[layout][2] for stretch in stretches if layout in stretch.layouts)
+            survey._seen[tags] = survey._seen.get(tags, 0) + count
+            survey.closing_rows += count if survey.kind_of(tags).closing else 0
+        read = survey.rows - survey.closing_rows
+        backs = [stretch.first_row for stretch in stretches if stretch.goes_back][: limits.RUNS]
+        survey._steps[""] = Places(survey.rows, read, read, columns.stretches.repeats, None, backs)
+        survey._after_closing = [stretch.first_row for stretch in stretches if stretch.after_closing]
+        survey._epochs = {name: Places(read=count) for name, count in columns.epochs.items()}
+        survey._count_layouts()
+        survey._decide()
+        return survey
 
     def kind_of(self, layout: Layout) -> _Kind:
         kind = self._kinds.get(layout)

@@ -15,21 +15,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from stepline.errors import ImportFailed, SteplineError, TaskNotFound
+from stepline.importers.columns import bounded, bounded_time, part_of
 from stepline.importers.digests import Digest
 from stepline.importers.gathering import gathered
-from stepline.importers.imported import ImportedRun, ImportedTask, Remark
+from stepline.importers.imported import ImportedRun, ImportedTask, Piece, Remark
 from stepline.importers.journals import begun, take_journal
 from stepline.importers.opening import watched
-from stepline.importers.recognising import compared, counted, head_of, is_prefix
+from stepline.importers.recognising import compared, counted, digests_of, head_of, is_prefix
 from stepline.importers.uploaded import error_without, placeless, remark_without, without_folder
-from stepline.recording.journal import Header, Process, Record
+from stepline.recording.journal import Header, Process
 from stepline.recording.task_identity import read_side_car, task_name
-from stepline.store import LIVE, SourceRow, SourceRun, Store, Together
+from stepline.store import LIVE, RecordColumns, SourceRow, SourceRun, Store, Together
 
 State = Literal["imported", "grown", "replaced", "unchanged", "recorded", "failed", "cancelled"]
 """`recorded`: Stepline itself recorded this training, so its history is here already."""
@@ -39,11 +39,6 @@ Progress = Callable[[Path, float], None]
 
 TakeJournal = Callable[[Path], tuple[str, int, int]]
 """Takes the journal at a path in: (task id, records added, damaged lines). Raises SteplineError."""
-
-BATCH_RECORDS = 16_384
-WATCH_RECORDS = 4_096
-_LATEST_TIME = 253_402_300_799.0
-"""The end of the year 9999, beyond which a date cannot be written."""
 
 
 @dataclass(slots=True)
@@ -84,8 +79,8 @@ def import_paths(
     `journal` takes a journal in, where somebody watches them. `uploaded` is the folder in which the paths lie for the
     moment: their histories are known by their content, and nothing tells of that folder. `asked` is False where nobody
     named the paths: then a file counts as one found in a folder. What is `growing` has no end yet: its last run runs.
-    `progress` and `cancelled` are called every megabyte read and every WATCH_RECORDS records written; once `cancelled`
-    says True, nothing of the task at hand is kept, and its result is `cancelled`. Raises StoreError.
+    `progress` and `cancelled` are called every few megabytes read and every PIECE_RECORDS records written at least;
+    once `cancelled` says True, nothing of the task at hand is kept, and its result is `cancelled`. Raises StoreError.
     """
     results: list[ImportResult] = []
     for index, path in enumerate(paths):
@@ -175,13 +170,15 @@ def _take_in(store: Store, task: ImportedTask, watch: _Watch, growing: bool) -> 
     if recorded is not None:
         result.state, result.task_id = "recorded", recorded
         return result
-    known, digests, is_older = compared(store, task)
-    total = sum(digest.records for digest in digests)
-    if known is not None and (is_older or [(r.records, r.digest) for r in known.runs] == counted(digests)):
-        result.state, result.task_id, result.name = "unchanged", known.task_id, _shown(store, known.task_id, task.name)
-        if not growing and not is_older:
-            _end(store, task, known)
-        return result
+    known, is_older = compared(store, task)
+    if known is not None:
+        told = [(run.records, run.digest) for run in known.runs]
+        if is_older or told == counted(digests_of(task)):
+            result.state, result.task_id = "unchanged", known.task_id
+            result.name = _shown(store, known.task_id, task.name)
+            if not growing and not is_older:
+                _end(store, task, known)
+            return result
     grown = known is not None and is_prefix(known, task)
     result.state = "imported" if known is None else "grown" if grown else "replaced"
     result.task_id = known.task_id if known is not None else _task_id(store, task)
@@ -189,13 +186,7 @@ def _take_in(store: Store, task: ImportedTask, watch: _Watch, growing: bool) -> 
         if known is not None and not grown:
             together.drop_runs([run.run_id for run in known.runs])
         kept = known.runs if known is not None and grown else ()
-        run_ids = [
-            kept[index].run_id if index < len(kept) else _run_id(result.task_id, index, run, store)
-            for index, run in enumerate(task.runs)
-        ]
-        result.records = _write(
-            together, task, result.task_id, run_ids, [run.records for run in kept], watch, total, growing
-        )
+        result.records, run_ids, digests = _write(store, together, task, result.task_id, kept, watch, growing)
         if result.state == "imported" and (task.tags or task.notes):
             together.describe(result.task_id, task.tags, task.notes)
         source = SourceRow(
@@ -215,57 +206,46 @@ def _take_in(store: Store, task: ImportedTask, watch: _Watch, growing: bool) -> 
 
 
 def _write(
+    store: Store,
     together: Together,
     task: ImportedTask,
     task_id: str,
-    run_ids: list[str],
-    skipped: list[int],
+    known: Sequence[SourceRun],
     watch: _Watch,
-    total: int,
     growing: bool,
-) -> int:
-    """The records beyond the first `skipped` of each run; returns how many were added."""
-    written = [0] * len(run_ids)
-    begun: set[int] = set(range(len(skipped)))
+) -> tuple[int, list[str], list[Digest]]:
+    """Take in what each run has beyond its `known` records; how many were added, the runs' ids, their digests."""
+    digests = [Digest() for _ in task.runs]
+    run_ids = {index: run.run_id for index, run in enumerate(known)}
+    begun: set[int] = set(run_ids)
     last_times = [run.started for run in task.runs]
     ended: set[int] = set()
-    batch: list[Record] = []
-    added = batch_run = seen = 0
+    added = seen = 0
     key = task.place or str(task.folder or task.paths[0].resolve())
-
-    def flush() -> None:
-        nonlocal added
-        if not batch:
-            return
-        if batch_run not in begun:
-            begun.add(batch_run)
-            together.begin_run(_header(task, task_id, run_ids[batch_run], task.runs[batch_run], key))
-        together.append(run_ids[batch_run], list(batch), position=written[batch_run])
-        added += len(batch)
-        batch.clear()
-        watch.on_written(task.paths[0], seen, total)
-
-    for index, record in task.records():
-        seen += 1
-        if index != batch_run or len(batch) >= BATCH_RECORDS:
-            flush()
-            batch_run = index
-        if seen % WATCH_RECORDS == 0:
-            watch.on_written(task.paths[0], seen, total)
-        written[index] += 1
-        if index < len(skipped) and written[index] <= skipped[index]:
+    for index, piece in task.pieces():
+        digests[index].add_all(piece)
+        seen += len(piece)
+        watch.on_written(task.paths[0], seen, task.count)
+        first = known[index].records - digests[index].records + len(piece) if index < len(known) else 0
+        piece = bounded(part_of(piece, max(0, first), len(piece)))
+        if not len(piece):
             continue
-        record.time = _bounded(record.time)
-        last_times[index] = max(last_times[index], record.time)
-        if record.kind == "train_end":
-            ended.add(index)
-        batch.append(record)
-    flush()
+        if isinstance(piece, RecordColumns):
+            last_times[index] = max(last_times[index], float(piece.time.max()))
+        else:
+            last_times[index] = max(last_times[index], max(record.time for record in piece))
+            if any(record.kind == "train_end" for record in piece):
+                ended.add(index)
+        if index not in begun:
+            begun.add(index)
+            run_ids[index] = _run_id(store, task_id, index, task.runs[index], part_of(piece, 0, 1))
+            together.begin_run(_header(task, task_id, run_ids[index], task.runs[index], key))
+        added += together.append(run_ids[index], piece, position=digests[index].records)
     for index, run in enumerate(task.runs):
         runs_on = growing and index == len(task.runs) - 1
         if index in begun and index not in ended and not runs_on:
             together.end_run(run_ids[index], run.status, run.message, last_times[index])
-    return added
+    return added, [run_ids[index] for index in range(len(task.runs))], digests
 
 
 def _end(store: Store, task: ImportedTask, known: SourceRow) -> None:
@@ -286,7 +266,7 @@ def _header(task: ImportedTask, task_id: str, run_id: str, run: ImportedRun, key
         task_name(task.name),
         key,
         run_id,
-        _bounded(run.started),
+        bounded_time(run.started),
         Process(0, None, "", None, None),
         run.total_steps,
         {**run.settings, **origin},
@@ -314,21 +294,15 @@ def _task_id(store: Store, task: ImportedTask) -> str:
     return "t" + hashlib.sha256(f"import:{task.key}".encode(errors="replace")).hexdigest()[:15]
 
 
-def _run_id(task_id: str, index: int, run: ImportedRun, store: Store) -> str:
+def _run_id(store: Store, task_id: str, index: int, run: ImportedRun, first: Piece) -> str:
     """`YYYYMMDD-HHMMSS-` and eight digits that the task, the run's place and its first record give."""
     if run.run_id is not None and store.run(run.run_id) is None:
         return run.run_id
     digest = Digest()
-    for record in islice(run.records(), 1):
-        digest.add(record)
-    stamp = datetime.fromtimestamp(_bounded(run.started), UTC).strftime("%Y%m%d-%H%M%S")
+    digest.add_all(first)
+    stamp = datetime.fromtimestamp(bounded_time(run.started), UTC).strftime("%Y%m%d-%H%M%S")
     words = f"{task_id}:{index}:{digest.value()}"
     return f"{stamp}-{hashlib.sha256(words.encode()).hexdigest()[:8]}"
-
-
-def _bounded(time: float) -> float:
-    """A time that can be stored and shown; a damaged one is 1970."""
-    return time if 0.0 <= time <= _LATEST_TIME else 0.0
 
 
 def _shown(store: Store, task_id: str, name: str) -> str:

@@ -48,11 +48,9 @@ def records(opened: Opened, remarks: Remarks) -> Iterator[bytes]:
         spans, used, lost = _spans(block)
         yield from _checked(block, spans, held_at, remarks)
         if lost:
-            found = _next_header(block, used + 1)
+            found = next_header(block, used + 1)
             remarks.leave_out(f"byte {held_at + used}", "a record's length does not fit its sum")
             used = found if found is not None else max(used + 1, len(block) - HEADER_BYTES + 1)
-            if found is None and not data:
-                return
         elif not data:
             if used < len(block):
                 remarks.leave_out(f"byte {held_at + used}", opened.broken or "the last record ends early")
@@ -133,7 +131,7 @@ def _needed(block: bytes, place: int) -> int:
     return HEADER_BYTES + int(_LENGTH.unpack_from(block, place)[0]) + FOOTER_BYTES
 
 
-def _next_header(block: bytes, begin: int) -> int | None:
+def next_header(block: bytes | NDArray[np.uint8], begin: int) -> int | None:
     """The next place at which a length stands with its sum."""
     last = len(block) - HEADER_BYTES
     if last < begin:

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from stepline.errors import SteplineError
-from stepline.importers.digests import Digest
 from stepline.importers.imported import ImportedRun, ImportedTask, Remark
 from stepline.importers.naming import unpacked_name
+from stepline.importers.recognising import digests_of
 from stepline.recording.journal import Record
 
 
@@ -34,8 +34,12 @@ def placeless(task: ImportedTask, folder: Path) -> ImportedTask:
         for index, record in task.records():
             yield index, _relative(record, folder)
 
+    # Columns tell of no checkpoint.
+    placed_stream = stream if task.parts is None else None
     key = task.key if not task.key.startswith("path:") else _content_key(task)
-    return replace(task, name=name, key=key, place=chosen.as_posix(), runs=[*map(placed, task.runs)], stream=stream)
+    return replace(
+        task, name=name, key=key, place=chosen.as_posix(), runs=[*map(placed, task.runs)], stream=placed_stream
+    )
 
 
 def without_folder(text: str, folder: Path) -> str:
@@ -57,9 +61,7 @@ def error_without(error: SteplineError, folder: Path) -> SteplineError:
 
 
 def _content_key(task: ImportedTask) -> str:
-    digests = [Digest() for _ in task.runs]
-    for index, record in task.records():
-        digests[index].add(record)
+    digests = digests_of(task)
     words = ":".join(f"{digest.records}:{digest.value()}" for digest in digests)
     return f"content:{hashlib.sha256(words.encode()).hexdigest()}"
 

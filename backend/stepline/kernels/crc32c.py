@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 _MASK_DELTA = 0xA282EAD8
 
 
-def _table() -> NDArray[np.uint32]:
+def table() -> NDArray[np.uint32]:
+    """The sum of each single byte."""
     crc = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         crc = np.where(crc & 1, (crc >> 1) ^ np.uint32(0x82F63B78), crc >> 1).astype(np.uint32)
     return crc
 
 
-_TABLE = _table()
+_TABLE = table()
 _TABLE_LIST = _TABLE.tolist()
 
 

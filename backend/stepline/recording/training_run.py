@@ -26,6 +26,7 @@ from stepline.recording.speed import TrainingClock
 from stepline.recording.surroundings import surroundings
 from stepline.recording.task_identity import TaskIdentity, read_side_car, write_side_car
 
+TELL_SKIPPED_SECS = 1.0
 DONE = {"stop": "Stopped", "save": "Saving", "evaluate": "Evaluating", "log": "Logging"}
 
 
@@ -54,8 +55,10 @@ class TrainingRun:
         self._evaluating = False
         self._evaluation: dict[str, Any] = {}
         self._evaluation_at: tuple[int, float | None] = (0, None)
+        self._evaluating_since: float | None = None
         self._closing: dict[str, Any] = {}
         self._interrupted_at = 0.0
+        self._skipping_since: float | None = None
         self._begun_at = header.time
         self._checkpoints: set[Path] = set()
         self._logged_step = self._logged_tokens = 0
@@ -86,7 +89,9 @@ class TrainingRun:
         if state.is_hyper_param_search:
             details["trial"] = state.trial_name or trainer_facts.output_folder(args, self._find_trainer()).name
         if state.global_step > 0:
-            self.recorder.phase = "fast_forward"
+            if not getattr(args, "ignore_data_skip", False):
+                self.recorder.phase = "fast_forward"
+                self._skipping_since = perf_counter()
             details["resumed_from_step"] = state.global_step
             if read_side_car(args.output_dir) is None:
                 rows = list(trainer_facts.history(state.log_history, state.global_step))
@@ -136,8 +141,11 @@ class TrainingRun:
             self.end(Ending("stopped", why or f"The training ended {at}"))
 
     def step_begins(self) -> None:
+        if self._skipping_since is not None:
+            self._tell_skipped(perf_counter() - self._skipping_since)
         self.recorder.phase = "train"
         self._evaluating = False
+        self._evaluating_since = None
         self._clock.step_begins(perf_counter())
 
     def step_ended(self, state: Any, control: Any) -> None:
@@ -157,6 +165,7 @@ class TrainingRun:
         self._interrupted_at = perf_counter()
         self._clock.interruption_due(self._interrupted_at)
         self.recorder.phase = "evaluate" if control.should_evaluate else "save"
+        self._evaluating_since = self._interrupted_at if control.should_evaluate else None
 
     def logged(self, args: Any, state: Any, logs: Mapping[str, Any]) -> None:
         row = dict(logs)
@@ -172,6 +181,9 @@ class TrainingRun:
             if "loss" in row:
                 self._add_speed(row, args, state)
             self.recorder.record("step", step=state.global_step, epoch=epoch, metrics=row)
+            if self._evaluating_since is not None:
+                # The log comes first, and waits for the GPU.
+                self._evaluating_since = perf_counter()
 
     def predicting(self) -> None:
         """One batch of an evaluation or prediction is done."""
@@ -184,7 +196,10 @@ class TrainingRun:
             self._write_evaluation()
         self._evaluation |= metrics
         self._evaluation_at = (state.global_step, state.epoch)
-        self._write_evaluation()
+        since, now = self._evaluating_since, perf_counter()
+        # One that a program asks for by itself is not announced.
+        self._write_evaluation(None if since is None else now - since)
+        self._evaluating_since = None if since is None else now
         self.interruption_over(control)
 
     def saved(self, args: Any, state: Any, control: Any) -> None:
@@ -200,12 +215,13 @@ class TrainingRun:
         self._clock.interruption_goes_on(self._interrupted_at)
         self.recorder.phase = "save" if control.should_save else "train"
 
-    def _write_evaluation(self) -> None:
+    def _write_evaluation(self, secs: float | None = None) -> None:
         row, self._evaluation = self._evaluation, {}
         if row:
             step, epoch = self._evaluation_at
             epoch = row.pop("epoch", epoch)
-            self.recorder.record("evaluation", step=step, epoch=epoch, metrics=row)
+            details = None if secs is None else {"secs": secs}
+            self.recorder.record("evaluation", step=step, epoch=epoch, metrics=row, details=details)
 
     def _record_checkpoint(self, folder: Path | None, step: int, epoch: float | None, secs: float | None) -> None:
         details: dict[str, Any] = {"path": None, "bytes": None, "secs": secs}
@@ -216,6 +232,15 @@ class TrainingRun:
             self._checkpoints.add(folder)
             with suppress(OSError):
                 write_side_car(folder, self.task, self.recorder.header.run_id, step)
+
+    def _tell_skipped(self, secs: float) -> None:
+        """A resumed run has skipped the data that was trained on before. Mostly that takes no time, and is no news."""
+        self._skipping_since = None
+        if secs >= TELL_SKIPPED_SECS:
+            words = f"Skipping the data that was trained on before took {secs:,.1f} s"
+            self.recorder.record(
+                "message", step=self.recorder.step, message=words, details={"fast_forward_secs": round(secs, 3)}
+            )
 
     def _add_speed(self, row: dict[str, Any], args: Any, state: Any) -> None:
         secs = self._clock.take(perf_counter())
@@ -236,7 +261,7 @@ class TrainingRun:
         else:
             self._controls = [name for name in trainer_facts.controls(args, self._find_trainer()) if name in SHARED]
             words = f"Requests act on all {args.world_size} ranks, at steps that log"
-            details = {"controls": self._controls}
+            details = {"controls": self._controls, "controls_at": "log"}
         self.recorder.record("message", step=self.recorder.step, message=words, details=details)
 
     def new_requests(self) -> list[Command]:

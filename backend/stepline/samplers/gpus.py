@@ -54,6 +54,15 @@ class Gpus:
         count = _told(nvml, lambda: nvml.nvmlDeviceGetCount()) or 0
         return [gpu for index in range(count) if (gpu := self._gpu(nvml, index)) is not None]
 
+    def names(self) -> list[str]:
+        """Of those that answer: model, memory and driver."""
+        nvml = self._loaded()
+        if nvml is None:
+            return []
+        driver = _told(nvml, nvml.nvmlSystemGetDriverVersion)
+        found = [_name(nvml, index) for index in range(_told(nvml, nvml.nvmlDeviceGetCount) or 0)]
+        return [f"{name}, driver {driver}" for name in found if name is not None]
+
     def close(self) -> None:
         nvml, self._nvml = self._nvml, None
         if nvml is not None:
@@ -89,6 +98,13 @@ class Gpus:
         told = {name: _told(nvml, ask) for name, ask in figures.items()}
         values = {name: float(value) for name, value in told.items() if value is not None}
         return Gpu(index, values, _processes(nvml, handle)) if values else None
+
+
+def _name(nvml: Any, index: int) -> str | None:
+    handle = _told(nvml, lambda: nvml.nvmlDeviceGetHandleByIndex(index))
+    model = None if handle is None else _told(nvml, lambda: nvml.nvmlDeviceGetName(handle))
+    memory = None if handle is None else _told(nvml, lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
+    return None if model is None else f"{model}{f', {memory.total / (1 << 30):.0f} GiB' if memory else ''}"
 
 
 def _processes(nvml: Any, handle: Any) -> dict[int, float | None] | None:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from flask import Flask, Response, request
 
-from stepline import __version__, exporters, facts, history
+from stepline import __version__, environments, exporters, facts, history
 from stepline.errors import Unavailable, UsageError
 from stepline.history import Smoothing
 from stepline.intake import taken
@@ -29,6 +29,7 @@ from stepline.wire import (
     Focus,
     Kind,
     LogPage,
+    Opening,
     TakeIn,
     Task,
     TaskEdit,
@@ -60,10 +61,27 @@ def register(app: Flask, door: Door) -> None:
         }
         return json_answer(known)
 
+    @app.get("/api/beginning")
+    def beginning() -> Response:
+        return json_answer(environments.beginning())
+
     @app.get("/api/tasks")
     def tasks() -> Response:
         listed: TaskList = {"tasks": [facts.task(row) for row in door.store.tasks()]}
         return json_answer(listed)
+
+    @app.get("/api/opening")
+    def opening() -> Response:
+        store = door.store
+        settings = store.settings()
+        listed = store.tasks()
+        shown = facts.first_shown(listed, settings.get("task"))
+        answer: Opening = {"settings": settings, "tasks": len(listed), "detail": None, "rows": []}
+        if shown is not None:
+            answer["detail"] = door.detail(shown)
+            newest = store.records(shown, limit=LOG_ROWS, newest_first=True)
+            answer["rows"] = [facts.log_row(entry) for entry in newest]
+        return json_answer(answer)
 
     @app.get("/api/tasks/<task_id>")
     def detail(task_id: str) -> Response:

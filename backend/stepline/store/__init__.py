@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepline.store.content import KIND_CODES, NO_STEP, Values
+from stepline.store.content import KIND_CODES, KIND_ORDER, NO_STEP, Values
 from stepline.store.levels import Levels
 from stepline.store.record_columns import RecordColumns
 from stepline.store.rows import LIVE, CheckpointRow, Columns, LogEntry, MetricRow, RunRow, TaskRow
@@ -12,6 +12,7 @@ from stepline.store.store import Store
 
 __all__ = [
     "KIND_CODES",
+    "KIND_ORDER",
     "LIVE",
     "NO_STEP",
     "CheckpointRow",

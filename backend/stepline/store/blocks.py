@@ -288,13 +288,17 @@ def sum_up_anew(database: sqlite.Database, names: Names) -> None:
     for (task_id,) in sqlite.raw(database, BlockModel.select(BlockModel.task_id).distinct()):
         for block in find(database, task_id, 0, 2**62):
             content = read(database, names, block)
-            for name, (places, values) in content.metrics.items():
-                data = levels.encode(_fine(content, places, values), levels.FINE_SHIFT)
-                series = BlockSeriesModel.update(levels=data)
-                series.where((BlockSeriesModel.block_id == block.id) & (BlockSeriesModel.name == name)).execute(
-                    database
-                )
+            for name in content.metrics:
+                write_metric(database, block, content, name)
         sum_up(database, task_id)
+
+
+def write_metric(database: sqlite.Database, block: Block, content: Content, name: str) -> None:
+    """Write a block's metric anew as its content has it, with its levels; the task's own are not."""
+    places, values = content.metrics[name]
+    data = levels.encode(_fine(content, places, values), levels.FINE_SHIFT)
+    series = BlockSeriesModel.update(levels=data, value=codec.encode(values))
+    series.where((BlockSeriesModel.block_id == block.id) & (BlockSeriesModel.name == name)).execute(database)
 
 
 def drop_runs(database: sqlite.Database, task_id: int, runs: Sequence[int], names: Names) -> None:

@@ -24,6 +24,7 @@ from stepline.store.rows import ENDED, RecordLike
 _RUNNING = {"status": "running", "inferred": False, "ended": None, "message": None}
 _MARKS = frozenset(("train_start", "checkpoint", "train_end"))
 _PROGRESS = frozenset(("step", "evaluation", "checkpoint"))
+_CONTROLS = ("controls", "no_controls", "controls_at")
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class RunNews:
     """Sequence of the first record."""
     count: int
     marks: Sequence[tuple[int, RecordLike]]
-    """The records that begin or end a run or tell of a checkpoint, with their sequences."""
+    """The records that begin or end a run, or tell of a checkpoint or of controls, with their sequences."""
     learned: Sequence[Heartbeat | Update]
     updated: float = 0.0
     """Time of the last record."""
@@ -46,7 +47,7 @@ class RunNews:
     @classmethod
     def of_batch(cls, batch: Batch) -> RunNews:
         records = batch.records
-        marks = [(sequence, record) for sequence, record in batch.marks if record.kind in _MARKS]
+        marks = [each for each in batch.marks if each[1].kind in _MARKS or "controls" in each[1].details]
         news = cls(batch.first, len(records), marks, batch.learned)
         if records:
             news.updated = records[-1].time
@@ -57,7 +58,10 @@ class RunNews:
 
     @classmethod
     def of_content(cls, content: Content, first: int, learned: Sequence[Heartbeat | Update]) -> RunNews:
-        places = np.flatnonzero(np.isin(content.kind, [KIND_CODES[kind] for kind in _MARKS])).tolist()
+        told_controls = [place for place, *_, told in content.notes if told is not None and '"controls":' in told]
+        marked = np.isin(content.kind, [KIND_CODES[kind] for kind in _MARKS])
+        marked[told_controls] = True
+        places = np.flatnonzero(marked).tolist()
         notes = {place: rest for place, *rest in content.notes} if places else {}
         news = cls(first, len(content), [(first + place, _mark(content, place, notes)) for place in places], learned)
         if len(content):
@@ -101,6 +105,8 @@ def run_changes(run: dict[str, Any], news: RunNews) -> dict[str, Any]:
             told = record.details.get("status")
             status = told if isinstance(told, str) and told in ENDED else "completed"
             changes.update(status=status, inferred=False, ended=record.time, message=record.message)
+        if record.kind == "train_start" or isinstance(record.details.get("controls"), list):
+            changes["controls"] = {name: record.details[name] for name in _CONTROLS if name in record.details}
     for entry in news.learned:
         if isinstance(entry, Heartbeat):
             changes.update(heartbeat_time=entry.time, heartbeat_step=entry.step, heartbeat_phase=entry.phase)

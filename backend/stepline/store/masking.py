@@ -91,14 +91,36 @@ def mask_content(content: Content, before: Before) -> None:
     held = content.metrics.get(LOSS)
     if held is None or not (held.values == 0.0).any():
         return
-    places = content.places_of(LOSS)
-    norm = np.full(len(content), 1.0)
-    if NORM in content.metrics:
-        norm[content.places_of(NORM)] = content.metrics[NORM].values
-    norm = norm[places]
+    norm = _norm_beside_loss(content)
     found = masked(held.values, ~np.isfinite(norm), norm == 0.0, before)
     if found.any():
         content.metrics[LOSS] = Values(held.places, np.where(found, MASKED, held.values))
+
+
+def mask_runs(content: Content, before: dict[int, Floats]) -> bool:
+    """The same for records of several runs; whether there was any. before: each run's newest finite losses, by its
+    number, up to these records, and brought up to their end."""
+    held = content.metrics.get(LOSS)
+    if held is None:
+        return False
+    norm, runs, values = _norm_beside_loss(content), content.run[content.places_of(LOSS)], held.values.copy()
+    for run in np.unique(runs).tolist():
+        own = runs == run
+        known = before.get(run, np.zeros(0))
+        found = masked(values[own], ~np.isfinite(norm[own]), norm[own] == 0.0, lambda known=known: known)  # type: ignore[misc]
+        values[own] = np.where(found, MASKED, values[own])
+        clean = values[own][np.isfinite(values[own])]
+        before[run] = np.concatenate([known, clean])[-BEFORE_POINTS:]
+    content.metrics[LOSS] = Values(held.places, values)
+    return bool((is_masked(values) & ~is_masked(held.values)).any())
+
+
+def _norm_beside_loss(content: Content) -> Floats:
+    """The gradient norm of each record that has a loss; 1 where it has none."""
+    norm = np.full(len(content), 1.0)
+    if NORM in content.metrics:
+        norm[content.places_of(NORM)] = content.metrics[NORM].values
+    return norm[content.places_of(LOSS)]
 
 
 def masked_records(records: Sequence[Any], before: Before) -> Sequence[Any]:

@@ -7,10 +7,12 @@ kept beside it, as `stepline.db.<version>.bak`. An older program refuses a newer
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
-from stepline.store import blocks, sqlite
+from stepline.store import blocks, entries, masking, sqlite, writing
 from stepline.store.reading import MetricNames
+from stepline.store.wanted import Wanted
 
 _FIRST = (
     """CREATE TABLE tasks (
@@ -133,6 +135,43 @@ def _levels(database: sqlite.Database) -> None:
     blocks.sum_up_anew(database, MetricNames(database).of)
 
 
+def _controls(database: sqlite.Database) -> None:
+    """What a run told of the requests it takes, found until now among its first records."""
+    database.execute_sql("ALTER TABLE runs ADD COLUMN controls TEXT")
+    names = MetricNames(database)
+    wanted = Wanted(["train_start", "message"], None)
+    living = "SELECT id, uid, task_id, first_sequence FROM runs WHERE ended IS NULL AND first_sequence IS NOT NULL"
+    for number, uid, task_id, first in database.execute_sql(living).fetchall():
+        begun = entries.records(
+            database, names, task_id, first, first + 64, wanted, limit=None, offset=0, newest_first=False
+        )
+        for entry in begun:
+            if entry.run_id == uid and isinstance(entry.details.get("controls"), list):
+                told = {name: entry.details.get(name) for name in ("controls", "no_controls")}
+                database.execute_sql("UPDATE runs SET controls = ? WHERE id = ?", (json.dumps(told), number))
+
+
+def _masked(database: sqlite.Database) -> None:
+    """Losses of 0.0 that hide a NaN, taken in before they were told apart."""
+    names = MetricNames(database).of
+    zero = "SELECT task_id FROM series WHERE name = 'loss' AND kind = 'number' AND lowest <= 0 AND highest >= 0"
+    for (task_id,) in database.execute_sql(zero).fetchall():
+        before: dict[int, masking.Floats] = {}
+        blocks.pack_rows(database, task_id, names)
+        blocks.count_bytes(database, task_id)
+        for block in blocks.find(database, task_id, 0, 2**62):
+            content = blocks.read(database, names, block)
+            if masking.mask_runs(content, before):
+                blocks.write_metric(database, block, content, masking.LOSS)
+        blocks.sum_up(database, task_id)
+        writing.count_series(database, task_id, names)
+        database.execute_sql(
+            """UPDATE tasks SET (last_loss, best_loss) = (SELECT last_number, lowest FROM series
+            WHERE task_id = tasks.id AND name = 'loss') WHERE id = ?""",
+            (task_id,),
+        )
+
+
 def _narrow(database: sqlite.Database) -> None:
     """Columns of float32 and of even steps, which an older program cannot read; levels of more widths in shorter
     rows. Blocks stay as they were written: their form is said in them."""
@@ -148,6 +187,8 @@ MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (
     _trash,
     _samples,
     _levels,
+    _controls,
+    _masked,
     _narrow,
 )
 VERSION = len(MIGRATIONS)

@@ -101,6 +101,7 @@ class RunModel(_Table):
     heartbeat_time = FloatField(null=True)
     heartbeat_step = IntegerField(null=True)
     heartbeat_phase = TextField(null=True)
+    controls = JSONText(null=True)
     position = IntegerField()
     damaged = IntegerField()
 

@@ -116,6 +116,8 @@ class RunRow:
     heartbeat_time: float | None
     heartbeat_step: int | None
     heartbeat_phase: str | None
+    controls: dict[str, Any]
+    """What it told last of the requests it takes: `controls`, `no_controls`, `controls_at` (docs/journal.md)."""
     position: int
     """Bytes of its journal that were taken in."""
     damaged: int
@@ -145,6 +147,7 @@ class RunRow:
             heartbeat_time=run.heartbeat_time,
             heartbeat_step=run.heartbeat_step,
             heartbeat_phase=run.heartbeat_phase,
+            controls=run.controls or {},
             position=run.position,
             damaged=run.damaged,
         )

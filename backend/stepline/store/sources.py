@@ -12,12 +12,10 @@ from typing import Any
 
 from stepline.recording.journal import Header
 from stepline.store import blocks, reading, sqlite, statements, writing
-from stepline.store.content import Names
 from stepline.store.models import (
     CheckpointModel,
     RunModel,
     SampleModel,
-    SeriesModel,
     SourceModel,
     TaskModel,
     TrainingLogModel,
@@ -105,16 +103,9 @@ class Together:
             RunModel.update(number=place).where(RunModel.id == number).execute(database)
         blocks.pack_rows(database, task_id, names)
         blocks.count_bytes(database, task_id)
-        self._count_series(task_id, names)
+        writing.count_series(database, task_id, names)
         changed = TaskModel.update(generation=TaskModel.generation + 1).where(TaskModel.id == task_id)
         changed.execute(database)
-
-    def _count_series(self, task_id: int, names: Names) -> None:
-        """Write the task's series anew, from its records, which all lie in blocks."""
-        database = self._database
-        SeriesModel.delete().where(SeriesModel.task_id == task_id).execute(database)
-        for block in blocks.find(database, task_id, 0, 2**62):
-            writing.merge_series(database, task_id, blocks.read(database, names, block).series())
 
 
 def find(database: sqlite.Database, **where: Any) -> list[SourceRow]:

@@ -226,6 +226,12 @@ def set_version(database: Database, version: int) -> None:
     database.execute_sql(f"PRAGMA user_version = {version}")
 
 
+def faults(database: Database) -> list[str]:
+    """What is wrong with the file as SQLite itself says it, the first few lines; empty where nothing is."""
+    told = [str(line) for (line,) in fetched(database, "PRAGMA integrity_check(5)", ())]
+    return [] if told == ["ok"] else told
+
+
 def page_bytes(database: Database) -> int:
     return int(database.execute_sql("PRAGMA page_size").fetchone()[0])
 

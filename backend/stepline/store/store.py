@@ -40,8 +40,9 @@ from stepline.store.wanted import Wanted
 from stepline.wire import Status
 
 _UNSET: Any = object()
+_SERIES = tuple(SeriesModel._meta.columns)[1:]
 _RUN = tuple(RunModel._meta.columns)
-"""A row of `runs`. As models it takes 0.3 ms, and each window of a series asks for a task's runs."""
+"""Columns of `runs`. As models, rows take 0.3 ms, and each window of a series asks for a task's runs."""
 
 
 class Store:
@@ -88,6 +89,10 @@ class Store:
     @property
     def path(self) -> Path:
         return self._database.path
+
+    def faults(self) -> list[str]:
+        """What SQLite finds wrong with the file, of which it reads all; empty where it is whole. Raises StoreError."""
+        return sqlite.faults(self._database)
 
     # Writing
 
@@ -271,23 +276,12 @@ class Store:
 
     def metrics(self, task_id: str) -> list[MetricRow]:
         """A task's metrics by name. Raises TaskNotFound."""
-        columns = (
-            "name",
-            "kind",
-            "count",
-            "last_text",
-            "last_number",
-            "last_step",
-            "last_sequence",
-            "lowest",
-            "highest",
-        )
-        series = statements.select(
-            self._database, SeriesModel, columns, order=("name",), task_id=self._tasks.number(task_id)
-        )
+        number = self._tasks.number(task_id)
         return [
-            MetricRow(name, kind, count, text if kind == "text" else number, *rest)
-            for name, kind, count, text, number, *rest in series
+            MetricRow(name, kind, count, text if kind == "text" else last, *rest)
+            for name, kind, count, last, text, *rest in statements.select(
+                self._database, SeriesModel, _SERIES, order=("name",), task_id=number
+            )
         ]
 
     def next_sequence(self, task_id: str) -> int:

@@ -88,7 +88,7 @@ class TaskList:
             self._numbers.clear()
             self._version = -1
         named_anew = False
-        query = TaskModel.select().where(TaskModel.changed > self._version)
+        query = TaskModel.select().where(TaskModel.changed > self._version).namedtuples()
         for task in sqlite.rows(self._database, query):
             named = Named(task.uid, task.name, task.key, task.label)
             known = self._tasks.get(task.uid)

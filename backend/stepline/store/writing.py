@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from stepline.errors import StoreError
 from stepline.recording.journal import Header, Heartbeat, Update
 from stepline.store import blocks, masking, reading, samples, sqlite, statements, trash
-from stepline.store.content import Content, SetId, of_records
+from stepline.store.content import Content, Names, SetId, of_records
 from stepline.store.lifecycle import RunNews, run_changes
 from stepline.store.models import (
     ChangeModel,
@@ -293,6 +293,13 @@ def merge_series(database: sqlite.Database, task_id: int, news: dict[str, Series
             (task_id, name, new.kind, new.count, last, text, new.last_step, new.last_sequence, low, high),
         )
     statements.insert(database, SeriesModel, _SERIES_COLUMNS, rows, key=("task_id", "name"))
+
+
+def count_series(database: sqlite.Database, task_id: int, names: Names) -> None:
+    """Write the task's series anew, from its records, which all lie in blocks."""
+    SeriesModel.delete().where(SeriesModel.task_id == task_id).execute(database)
+    for block in blocks.find(database, task_id, 0, 2**62):
+        merge_series(database, task_id, blocks.read(database, names, block).series())
 
 
 def _refresh_task(database: sqlite.Database, task_id: int, changes: dict[str, Any]) -> None:

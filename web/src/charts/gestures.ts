@@ -32,6 +32,8 @@ export interface GestureOptions {
   view: View
   /** The pointer is at this place on the axis, or has left. */
   hover: (x: number | null) => void
+  /** A click where the pointer is. */
+  click: () => void
 }
 
 /** The part that a turn of the wheel leaves in view, about a place that stays where it is; null: all of it. */
@@ -87,6 +89,7 @@ export function useGestures(options: GestureOptions): { brush: ShallowRef<Brush 
   useEventListener(box, 'pointerup', () => {
     const geometry = options.geometry()
     const drawn = brush.value
+    if (startPx !== null && drawn === null) options.click()
     startPx = null
     brush.value = null
     if (!geometry || !drawn) return

@@ -41,6 +41,7 @@ export function run(number: number, over: Partial<Run> = {}): Run {
     changes: [],
     unresponsive: false,
     controls: [],
+    controls_at: 'step',
     no_controls: null,
     ...over,
   }

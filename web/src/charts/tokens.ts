@@ -31,7 +31,8 @@ export function readTokens(element: Element = document.documentElement): Tokens 
     grid: token('grid'),
     failed: token('st-failed'),
     evaluation: token('s-eval'),
-    font: token('font'),
+    // An SVG's attributes stand in double quotes, and ECharts writes the font into one as it is.
+    font: token('font').replaceAll('"', "'"),
     metric: (name) => token(metricKind(name).token),
   }
 }

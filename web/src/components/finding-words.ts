@@ -12,6 +12,7 @@ export interface FindingWords {
 /** As vue-i18n's `t`: a third argument chooses between singular and plural. */
 export type Translate = (key: string, values?: Record<string, unknown>, plural?: number) => string
 
+const STALLS: readonly unknown[] = ['steps', 'evaluate', 'save', 'process']
 const SIGNS: readonly unknown[] = ['certain', 'plain', 'likely']
 
 function place(finding: Finding, format: Format, t: Translate): string {
@@ -44,11 +45,14 @@ export function findingWords(finding: Finding, format: Format, t: Translate): Fi
   if (finding.rule === 'stall') {
     const silent = format.join(format.duration(toNumber(evidence.silent_secs)))
     const median = format.join(format.duration(toNumber(evidence.median_secs)))
+    const took = format.join(format.duration(toNumber(evidence.took_secs)))
+    const sign = evidence.sign === 'phase' ? evidence.phase : evidence.sign
+    const told = STALLS.includes(sign) ? String(sign) : 'steps'
     return {
       title: t('finding.stall.title'),
       text: t('finding.sentence', {
         place: t('finding.run', { run: finding.run }),
-        text: t('finding.stall.text', { silent, median }),
+        text: t(`finding.stall.${told}`, { silent, median, took }),
         clean: '',
       }).trim(),
       advice: t('finding.stall.advice'),

@@ -40,6 +40,16 @@ describe('pages', () => {
     expect(pages.rowAt(PAGE_ROWS * 3)).toBeUndefined()
   })
 
+  it('begin with a first page that is known', async () => {
+    const log = logOf(1000)
+    const pages = keepLogPages(log.fetchLog)
+    pages.ask({}, { total: 1000, rows: [rowOf(999)] })
+    expect([pages.known.value, pages.total.value, pages.rowAt(0)?.sequence]).toEqual([true, 1000, 999])
+    pages.ensure(0, PAGE_ROWS + 1)
+    await log.answer()
+    expect(log.asked.map(({ offset }) => offset)).toEqual([PAGE_ROWS])
+  })
+
   it('keep a bounded number of rows', async () => {
     const log = logOf(1_000_000)
     const pages = keepLogPages(log.fetchLog)

@@ -19,8 +19,8 @@ export interface LogPages {
   rowAt(place: number): LogRow | undefined
   /** Fetches what is missing between two places, the second not included. */
   ensure(first: number, last: number): void
-  /** Begins anew with this query. */
-  ask(query: Pick<LogQuery, 'kinds' | 'search'>): void
+  /** Begins anew with this query; its first page, where that is known already, is not fetched. */
+  ask(query: Pick<LogQuery, 'kinds' | 'search'>, first?: LogPage): void
   stop(): void
 }
 
@@ -33,18 +33,21 @@ export function keepLogPages(fetchLog: (query: LogQuery, signal?: AbortSignal) =
   let under = new Set<number>()
   let abort = new AbortController()
 
+  function take(page: number, answer: LogPage): void {
+    pages.set(page, answer.rows)
+    total.value = answer.total
+    known.value = true
+    error.value = null
+    forget(page)
+  }
+
   async function fetchPage(page: number): Promise<void> {
     const { signal } = abort
     const mine = under
     mine.add(page)
     try {
       const answer = await fetchLog({ ...asked, newest: true, offset: page * PAGE_ROWS, limit: PAGE_ROWS }, signal)
-      if (signal.aborted) return
-      pages.set(page, answer.rows)
-      total.value = answer.total
-      known.value = true
-      error.value = null
-      forget(page)
+      if (!signal.aborted) take(page, answer)
     } catch (failure) {
       if (!signal.aborted && !isAborted(failure)) error.value = errorBody(failure)
     } finally {
@@ -75,12 +78,13 @@ export function keepLogPages(fetchLog: (query: LogQuery, signal?: AbortSignal) =
         if (!pages.has(page) && !under.has(page)) void fetchPage(page)
       }
     },
-    ask(query) {
+    ask(query, first) {
       stop()
       asked = query
       pages.clear()
       known.value = false
-      void fetchPage(0)
+      if (first) take(0, first)
+      else void fetchPage(0)
     },
     stop,
   }

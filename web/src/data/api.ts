@@ -5,6 +5,7 @@
 import type {
   About,
   Axis,
+  Beginning,
   Command,
   CommandGiven,
   DemoBegun,
@@ -12,11 +13,11 @@ import type {
   ErrorBody,
   Kind,
   LogPage,
+  Opening,
   TakenIn,
   Task,
   TaskDetail,
   TaskEdit,
-  TaskList,
   Trash,
 } from '../wire'
 import { decodeFrame, FrameError, type Frame } from './frame'
@@ -82,7 +83,7 @@ export type ExportFormat = 'csv' | 'jsonl' | 'parquet' | 'tensorboard'
 export type SettingValues = Record<string, unknown>
 
 export interface Api {
-  tasks(signal?: AbortSignal): Promise<Task[]>
+  opening(): Promise<Opening>
   detail(task: string, signal?: AbortSignal): Promise<TaskDetail>
   frame(task: string, query: WindowQuery, signal?: AbortSignal): Promise<Frame>
   /** GPU and system figures by time; the span in Unix seconds, null for all there is. */
@@ -90,7 +91,6 @@ export interface Api {
   log(task: string, query: LogQuery, signal?: AbortSignal): Promise<LogPage>
   edit(task: string, edit: TaskEdit): Promise<Task>
   command(task: string, run: string, command: Command['command']): Promise<CommandGiven>
-  settings(): Promise<SettingValues>
   saveSettings(changed: SettingValues): Promise<void>
   trash(): Promise<Trash>
   /** Into the trash, back from it, or removed for good; what lies there then. */
@@ -100,6 +100,7 @@ export interface Api {
   exportAddress(task: string, format: ExportFormat): string
   takeIn(paths: string[]): Promise<TakenIn>
   about(): Promise<About>
+  beginning(): Promise<Beginning>
 }
 
 const MOVES = { trash: 'api/trash', back: 'api/trash/restore', gone: 'api/trash/remove' } as const
@@ -143,7 +144,7 @@ export function serverApi(fetcher: typeof fetch = (...request) => fetch(...reque
   const taskPath = (task: string) => `api/tasks/${encodeURIComponent(task)}`
 
   return {
-    tasks: async (signal) => (await get<TaskList>('api/tasks', signal)).tasks,
+    opening: () => get('api/opening'),
     detail: (task, signal) => get(taskPath(task), signal),
     frame: async (task, query, signal) => {
       const search = new URLSearchParams(query.series.map((name) => ['series', name]))
@@ -175,7 +176,6 @@ export function serverApi(fetcher: typeof fetch = (...request) => fetch(...reque
     edit: (task, edit) => send('PATCH', taskPath(task), edit),
     command: (task, run, command) =>
       send('POST', `${taskPath(task)}/runs/${encodeURIComponent(run)}/commands`, { command }),
-    settings: () => get('api/settings'),
     saveSettings: (changed) => send('PUT', 'api/settings', changed),
     trash: () => get('api/trash'),
     moveTasks: (where, tasks) => send('POST', MOVES[where], { tasks }),
@@ -183,6 +183,7 @@ export function serverApi(fetcher: typeof fetch = (...request) => fetch(...reque
     exportAddress: (task, format) => `${taskPath(task)}/export?format=${format}`,
     takeIn: (paths) => send('POST', 'api/take-in', { paths }),
     about: () => get('api/about'),
+    beginning: () => get('api/beginning'),
   }
 }
 

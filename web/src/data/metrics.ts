@@ -68,6 +68,8 @@ const FURTHER_TOKENS = ['s-loss', 's-ppl', 's-grad', 's-speed', 's-lr', 's-eval'
 
 export const MAIN_METRICS = ['loss', 'perplexity'] as const
 export const OTHER_METRICS = ['grad_norm', 'learning_rate', 'eval_loss', 'samples_per_second'] as const
+/** What the main charts and the strip above them are made of, live or not. */
+export const STRIP_METRICS = [...MAIN_METRICS, 'eval_loss', 'learning_rate', 'samples_per_second'] as const
 /** The order in which the charts stand, and the rows of the joint tooltip with them. */
 export const METRIC_ORDER: readonly string[] = [...MAIN_METRICS, ...OTHER_METRICS]
 

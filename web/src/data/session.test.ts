@@ -1,171 +1,8 @@
 import { nextTick } from 'vue'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Facts, LogRow, Subscribe, Task, TaskDetail } from '../wire'
-import type { Api, WindowQuery } from './api'
-import { decodeFrame, type Frame } from './frame'
-import { writeFrame, writtenRun } from './frame-writing'
-import type { Socket } from './live'
+import type { Api } from './api'
+import { Server } from './made-server'
 import { createSession, LIVE_ROWS, type Session } from './session'
-
-/** A server in memory: tasks with one run of loss, one record a sequence, told over routes and a socket. */
-class Server {
-  records = 3
-  status: Task['status'] = 'running'
-  windows: WindowQuery[] = []
-  sockets: FakeSocket[] = []
-  saved: Record<string, unknown> = {}
-  /** Answers to windows wait for this. */
-  gate: Promise<void> = Promise.resolve()
-
-  task(id = 'a'): Task {
-    return {
-      id,
-      name: id,
-      status: id === 'a' ? this.status : 'completed',
-      runs: 1,
-      records: this.records,
-      step: this.records,
-      total_steps: 100,
-      started: id === 'a' ? 2 : 1,
-      updated: 1,
-      duration_secs: 1,
-      last_loss: 1,
-      best_loss: 1,
-      best_evaluation: null,
-      bytes: 1,
-      tags: [],
-      notes: '',
-    }
-  }
-
-  detail(id = 'a'): TaskDetail {
-    return {
-      task: this.task(id),
-      runs: [],
-      metrics: [],
-      system: [],
-      checkpoints: [],
-      findings: [],
-      progress: null,
-      remaining_secs: null,
-      logging_steps: 1,
-      mean_speed: null,
-      cursor: this.records,
-    }
-  }
-
-  row(sequence: number): LogRow {
-    return {
-      sequence,
-      run: 1,
-      step: sequence,
-      epoch: null,
-      time: 1,
-      kind: 'step',
-      metrics: {},
-      message: null,
-      status: null,
-      masked: false,
-    }
-  }
-
-  rows(from: number, to: number): LogRow[] {
-    return Array.from({ length: to - from }, (_, at) => this.row(from + at))
-  }
-
-  bytes(from: number, to: number, series = ['loss'], task = 'a', bucket = 1): ArrayBuffer {
-    const points = Array.from({ length: to - from }, (_, at) => 10 - (from + at) / 100)
-    const lines = Object.fromEntries(series.map((name) => [name, [writtenRun(1, from, points)]]))
-    return writeFrame({ task, from, to, cursor: this.records, bucket, series: lines })
-  }
-
-  api(): Api {
-    return {
-      tasks: async () => [this.task('a'), this.task('b')],
-      detail: async (id) => this.detail(id),
-      frame: async (task, query, signal): Promise<Frame> => {
-        this.windows.push(query)
-        const answer = this.bytes(
-          query.first ?? 0,
-          Math.min(query.last ?? Infinity, this.records),
-          [...query.series],
-          task,
-        )
-        await this.gate
-        if (signal?.aborted) throw new DOMException('taken back', 'AbortError')
-        return decodeFrame(answer)
-      },
-      system: () => Promise.reject(new Error('not asked')),
-      log: async () => ({
-        rows: this.rows(Math.max(0, this.records - 200), this.records).reverse(),
-        total: this.records,
-      }),
-      edit: async (id) => this.task(id),
-      command: async () => ({ id: '1' }),
-      settings: async () => ({ ...this.saved }),
-      saveSettings: async (changed) => void Object.assign(this.saved, changed),
-      trash: async () => ({ tasks: [], kept_days: 30 }),
-      moveTasks: async () => ({ tasks: [], kept_days: 30 }),
-      demo: async () => ({ kind: 'recorded' }),
-      exportAddress: () => '',
-      takeIn: async () => ({ tasks: [], imported: [] }),
-      about: async () => ({
-        version: '1',
-        home: '',
-        database: '',
-        database_moved: false,
-        writer: true,
-        notes: [],
-        watched: [],
-      }),
-    }
-  }
-
-  connect = (): Socket => {
-    const socket = new FakeSocket()
-    this.sockets.push(socket)
-    return socket
-  }
-
-  get socket(): FakeSocket {
-    return this.sockets.at(-1)!
-  }
-
-  /** Logs records and tells of them, from the cursor that was subscribed. */
-  log(count: number, from = this.records): void {
-    this.records += count
-    const facts: Facts = { type: 'facts', detail: this.detail(), rows: this.rows(from, this.records) }
-    this.socket.says(facts)
-    this.socket.saysBytes(this.bytes(from, this.records))
-  }
-}
-
-class FakeSocket implements Socket {
-  binaryType: BinaryType = 'blob'
-  readyState = 0
-  onopen: ((event: Event) => void) | null = null
-  onmessage: ((event: MessageEvent) => void) | null = null
-  onclose: ((event: CloseEvent) => void) | null = null
-  sent: Subscribe[] = []
-
-  send(text: string): void {
-    this.sent.push(JSON.parse(text) as Subscribe)
-  }
-  close(): void {
-    this.readyState = 3
-    this.onclose?.(new CloseEvent('close'))
-  }
-  open(): void {
-    this.readyState = 1
-    this.onopen?.(new Event('open'))
-  }
-  says(message: object): void {
-    this.onmessage?.(new MessageEvent('message', { data: JSON.stringify(message) }))
-  }
-  saysBytes(data: ArrayBuffer): void {
-    this.onmessage?.(new MessageEvent('message', { data }))
-  }
-}
 
 let server: Server
 let session: Session
@@ -187,6 +24,7 @@ beforeEach(async () => {
   session = createSession({ api: server.api(), connect: server.connect, patienceMs: 100 })
   session.want('loss')
   await session.start()
+  await settle()
   server.socket.open()
   await settle()
 })
@@ -220,6 +58,24 @@ describe('a session', () => {
     server.log(1)
     expect(session.mode.value).toBe('review')
     expect(session.tasks.value.find((task) => task.id === 'a')!.status).toBe('completed')
+  })
+
+  it('takes the list of tasks in parts, and knows which are gone when it is whole', () => {
+    expect(session.tasksKnown.value).toBe(false)
+    const names = (): string[] => session.tasks.value.map(({ id }) => id)
+    server.tells(['a', 'b'], true)
+    expect(names()).toEqual(['a'])
+    server.tells(['c'], false)
+    expect(session.tasksKnown.value).toBe(true)
+    expect(names()).toEqual(['a', 'b', 'c'])
+    server.socket.close()
+    vi.advanceTimersByTime(200)
+    server.socket.open()
+    server.tells(['a'], true)
+    expect(names()).toEqual(['a', 'b', 'c'])
+    server.tells(['c'], false)
+    expect(names()).toEqual(['a', 'c'])
+    expect(session.taskId.value).toBe('a')
   })
 
   it('keeps the newest rows only', () => {
@@ -305,13 +161,13 @@ describe('a session', () => {
 
   it('fetches only what is wanted, in one request, and subscribes to it', async () => {
     const release = session.want('grad_norm')
-    session.want('learning_rate')
+    session.want('reward')
     await settle()
-    expect(server.windows.at(-1)!.series).toEqual(['grad_norm', 'learning_rate'])
-    expect(server.socket.sent.at(-1)!.series).toEqual(['loss', 'grad_norm', 'learning_rate'])
+    expect(server.windows.at(-1)!.series).toEqual(['grad_norm', 'reward'])
+    expect(server.socket.sent.at(-1)!.series).toEqual(['loss', 'grad_norm', 'reward'])
     release()
     await settle()
-    expect(server.socket.sent.at(-1)!.series).toEqual(['loss', 'learning_rate'])
+    expect(server.socket.sent.at(-1)!.series).toEqual(['loss', 'reward'])
   })
 
   it('keeps the settings in the store, what changed only, and once', async () => {
@@ -325,13 +181,13 @@ describe('a session', () => {
 
   it('says what failed, keeps the picture, and tries again on wish', async () => {
     const api = server.api()
-    const failing: Api = { ...api, detail: () => Promise.reject(new Error('boom')) }
+    const failing: Api = { ...api, opening: () => Promise.reject(new Error('boom')) }
     session.stop()
     session = createSession({ api: failing, connect: server.connect })
     await session.start()
     await settle()
     expect(session.error.value?.code).toBe('page_failed')
-    failing.detail = async (id: string) => server.detail(id)
+    failing.opening = api.opening
     session.retry()
     await settle()
     expect(session.error.value).toBeNull()
@@ -351,6 +207,7 @@ describe('after a restart', () => {
     })
     await session.start()
     session.want('loss')
+    await settle()
     server.socket.open()
     await settle()
     const sockets = server.sockets.length

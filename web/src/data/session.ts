@@ -14,15 +14,18 @@ import type {
   Facts,
   LogPage,
   LogRow,
+  Opening,
   ServerMessage,
   Subscribe,
   Task,
   TaskDetail,
   TaskEdit,
+  TasksChanged,
 } from '../wire'
 import { errorBody, isAborted, serverApi, type Api, type LogQuery } from './api'
 import type { Frame } from './frame'
 import { preferredLanguage, type Language } from './language'
+import { METRIC_ORDER, STRIP_METRICS } from './metrics'
 import { openLive, serverSocket, type Connection, type Socket } from './live'
 import { keepReturning, type Returning } from './returning'
 import { keepSettings, type Settings } from './settings'
@@ -38,7 +41,7 @@ const LIVE: readonly string[] = ['pending', 'running', 'stopping']
 export interface Session {
   /** Newest first. */
   tasks: ShallowRef<Task[]>
-  /** False until the list has come for the first time. */
+  /** False until the whole list has come for the first time. */
   tasksKnown: Ref<boolean>
   taskId: Ref<string | null>
   detail: ShallowRef<TaskDetail | null>
@@ -97,6 +100,8 @@ export function createSession(options: SessionOptions): Session {
   const prefersDark = options.prefersDark ?? ref(false)
   /** What was seen of the tasks looked at before: shown at once on coming back, and fetched anew behind it. */
   const seen = new Map<string, { detail: TaskDetail; rows: LogRow[] }>()
+  /** The list of tasks while it comes in parts, and which of those known before it have not been told again. */
+  let arriving: { tasks: Task[]; untold: Set<string> } | null = null
   let rowsCursor = 0
   let subscribedAt = 0
   let ready = false
@@ -112,9 +117,13 @@ export function createSession(options: SessionOptions): Session {
   const view = keepView()
   const windows = keepWindows({
     api,
-    onError: report,
+    onError: (failure) => {
+      report(failure)
+      live.start()
+    },
     onLoaded: () => {
       error.value = null
+      live.start()
       if ((windows.cursor() ?? subscribedAt) < subscribedAt) live.subscribe()
     },
     onWantedChange: () => live.subscribe(),
@@ -126,6 +135,7 @@ export function createSession(options: SessionOptions): Session {
     onMessage: receive,
     onFrame: (frame) => windows.take(frame),
     onOpen: () => {
+      arriving = { tasks: [], untold: new Set(tasks.value.map(({ id }) => id)) }
       void options.returning?.prepare()
       if (error.value !== null || (taskId.value !== null && !ready)) retry()
     },
@@ -149,7 +159,7 @@ export function createSession(options: SessionOptions): Session {
   function receive(message: ServerMessage): void {
     switch (message.type) {
       case 'tasks':
-        takeTasks(message.tasks, message.removed)
+        takeList(message)
         break
       case 'facts':
         takeFacts(message)
@@ -165,6 +175,19 @@ export function createSession(options: SessionOptions): Session {
     }
   }
 
+  /** Sorted once, when all parts are there. */
+  function takeList({ tasks: told, removed, more }: TasksChanged): void {
+    if (arriving === null) return takeTasks(told, removed)
+    arriving.tasks.push(...told)
+    for (const { id } of told) arriving.untold.delete(id)
+    if (more) return
+    const { tasks: all, untold } = arriving
+    arriving = null
+    tasksKnown.value = true
+    // What the list does not hold was removed while nobody told this page.
+    takeTasks(all, [...untold])
+  }
+
   function takeTasks(changed: readonly Task[], removed: readonly string[]): void {
     const byId = new Map(tasks.value.map((task) => [task.id, task]))
     for (const task of changed) byId.set(task.id, task)
@@ -175,8 +198,7 @@ export function createSession(options: SessionOptions): Session {
     tasks.value = [...byId.values()].sort(
       (a, b) => (b.started ?? Infinity) - (a.started ?? Infinity) || a.id.localeCompare(b.id),
     )
-    tasksKnown.value = true
-    if (taskId.value === null || !byId.has(taskId.value)) selectFirst()
+    if (taskId.value === null || removed.includes(taskId.value)) selectFirst()
   }
 
   function selectFirst(): void {
@@ -218,13 +240,7 @@ export function createSession(options: SessionOptions): Session {
         api.log(id, { newest: true, limit: LIVE_ROWS }, mine.signal),
       ])
       if (request !== mine) return
-      detail.value = facts
-      rows.value = [...page.rows].sort((a, b) => b.sequence - a.sequence)
-      rowsCursor = (rows.value[0]?.sequence ?? -1) + 1
-      seen.set(id, { detail: facts, rows: rows.value })
-      error.value = null
-      ready = true
-      showWindows()
+      takeLoaded(facts, page.rows)
       if (again) windows.refetch()
       live.subscribe()
     } catch (failure) {
@@ -232,6 +248,32 @@ export function createSession(options: SessionOptions): Session {
     } finally {
       if (request === mine) loading.value = false
     }
+  }
+
+  function takeLoaded(facts: TaskDetail, newest: readonly LogRow[]): void {
+    detail.value = facts
+    rows.value = [...newest].sort((a, b) => b.sequence - a.sequence)
+    rowsCursor = (rows.value[0]?.sequence ?? -1) + 1
+    seen.set(facts.task.id, { detail: facts, rows: rows.value })
+    error.value = null
+    ready = true
+    showWindows()
+  }
+
+  function takeOpening(opening: Opening): void {
+    takeSettings(opening.settings)
+    tasksKnown.value ||= opening.tasks === 0
+    if (opening.detail === null) return
+    const { task } = opening.detail
+    taskId.value = task.id
+    settings.task = task.id
+    view.show(`${task.id} ${settings.axis}`)
+    takeTasks([task], [])
+    // Asked for now, the points travel while the components are made, which takes as long; then those hold them.
+    const first = [...STRIP_METRICS, ...(settings.othersOpen ? METRIC_ORDER : [])]
+    const releases = first.map((name) => windows.want(name))
+    setTimeout(() => releases.forEach((release) => release()))
+    takeLoaded(opening.detail, opening.rows)
   }
 
   function showWindows(): void {
@@ -264,7 +306,7 @@ export function createSession(options: SessionOptions): Session {
 
   function retry(): void {
     if (taskId.value === null) {
-      api.tasks().then((list) => takeTasks(list, []), report)
+      api.opening().then(takeOpening, report)
       return
     }
     void load(taskId.value, true)
@@ -308,7 +350,7 @@ export function createSession(options: SessionOptions): Session {
     latest: (metric) => latestOf(windows.overview.value.get(metric)),
     select,
     async bring(id) {
-      takeTasks(await api.tasks(), [])
+      takeTasks([(await api.detail(id)).task], [])
       // Known from before, it may have grown: fetched anew.
       if (id === taskId.value) retry()
       else select(id)
@@ -326,12 +368,13 @@ export function createSession(options: SessionOptions): Session {
     },
     retry,
     async start() {
-      const [values, list] = await Promise.allSettled([api.settings(), api.tasks()])
-      if (values.status === 'fulfilled') takeSettings(values.value)
-      else report(values.reason)
-      if (list.status === 'fulfilled') takeTasks(list.value, [])
-      else report(list.reason)
-      live.start()
+      try {
+        takeOpening(await api.opening())
+      } catch (failure) {
+        report(failure)
+      }
+      // Else with the first window, so that thousands of tasks do not come between it and the picture.
+      if (detail.value === null) live.start()
     },
     stop() {
       flush()

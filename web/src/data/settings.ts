@@ -9,6 +9,7 @@ import { reactive, watch } from 'vue'
 import type { Axis } from '../wire'
 import type { SettingValues } from './api'
 import type { Language } from './language'
+import { NOTIFY_KINDS, type NotifyKind } from './notifying'
 
 export interface Average {
   on: boolean
@@ -35,8 +36,10 @@ export interface Settings {
   logOpen: boolean
   /** Compress the journals of ended runs instead of removing them. */
   keepJournals: boolean
-  /** Tell through the system when a training ends. */
-  notifyEnd: boolean
+  /** What is told through the desktop while nobody looks. The window reads it too. */
+  notify: Record<NotifyKind, boolean>
+  /** Keep the machine from sleeping while a training runs on it. The window reads it. */
+  keepAwake: boolean
   /** Days that a deleted task stays in the trash; 0: until it is emptied. The server reads it too. */
   trashDays: number
   /** The task looked at last. */
@@ -58,7 +61,8 @@ export function defaultSettings(): Settings {
     logHeight: 226,
     logOpen: true,
     keepJournals: false,
-    notifyEnd: false,
+    notify: { ended: true, failed: true, stalled: true, finding: true },
+    keepAwake: true,
     trashDays: 30,
     task: null,
   }
@@ -89,7 +93,8 @@ const VALID: Record<keyof Settings, (value: unknown) => boolean> = {
   logHeight: (value) => typeof value === 'number' && value >= 0,
   logOpen: isBoolean,
   keepJournals: isBoolean,
-  notifyEnd: isBoolean,
+  notify: (value) => isRecord(value) && NOTIFY_KINDS.every((kind) => typeof value[kind] === 'boolean'),
+  keepAwake: isBoolean,
   trashDays: (value) => Number.isInteger(value) && (value as number) >= 0,
   task: (value) => value === null || typeof value === 'string',
 }

@@ -4,7 +4,7 @@
  * Each task has its own, kept while the page lives, so that coming back to a task or to the page finds it as it was left.
  * A zoomed part is in units of the axis (sequences, steps, seconds …).
  */
-import { computed, ref, shallowRef, type ComputedRef, type Ref } from 'vue'
+import { computed, ref, shallowRef, type ComputedRef, type Ref, type ShallowRef } from 'vue'
 
 export interface Span {
   first: number
@@ -25,6 +25,8 @@ export interface View {
   zoom: Ref<Span | null>
   follow: Ref<boolean>
   hover: Ref<Hover | null>
+  /** The record that was clicked in a chart: the log shows its line. */
+  picked: ShallowRef<{ sequence: number } | null>
   canGoBack: ComputedRef<boolean>
   /** Shows this part. A step of one gesture (a wheel's turn) replaces the step before instead of being one to go back to. */
   setZoom(span: Span | null, gesture?: 'new' | 'same'): void
@@ -54,6 +56,7 @@ export function keepView(): KeptView {
   const zoom = shallowRef<Span | null>(null)
   const follow = ref(true)
   const hover = shallowRef<Hover | null>(null)
+  const picked = shallowRef<{ sequence: number } | null>(null)
   const depth = ref(0)
 
   function put(span: Span | null, following: boolean): void {
@@ -68,6 +71,7 @@ export function keepView(): KeptView {
     zoom,
     follow,
     hover,
+    picked,
     canGoBack: computed(() => depth.value > 0),
     setZoom(span, gesture = 'new') {
       if (gesture === 'new' || current.before.length === 0) {
@@ -89,6 +93,7 @@ export function keepView(): KeptView {
       current = places.get(place) ?? fresh()
       places.set(place, current)
       hover.value = null
+      picked.value = null
       put(current.zoom, current.follow)
     },
   }

@@ -16,6 +16,9 @@ import type { Span } from './view'
 export const POINTS = 4000
 const BEYOND = 1000
 const KEPT_TASKS = 6
+/** A finer window is fetched when less than this part of a span is left beside the view, or it is wider than so many spans. */
+const EDGE = 0.5
+const COARSEST = 4.5
 
 export interface WindowState {
   task: string | null
@@ -44,6 +47,8 @@ class Layer {
   series: Series = new Map()
   /** What it covers, in units of the axis. */
   cover: Span = { first: -Infinity, last: Infinity }
+  /** Of the request that is under way. */
+  asked: ReadonlySet<string> = new Set()
   private request: AbortController | null = null
   private queue: Frame[] = []
 
@@ -51,8 +56,14 @@ class Layer {
     return this.request !== null
   }
 
-  async load(fetchFrame: (signal: AbortSignal) => Promise<Frame>, keep: boolean, cover: Span): Promise<boolean> {
+  async load(
+    names: readonly string[],
+    fetchFrame: (signal: AbortSignal) => Promise<Frame>,
+    keep: boolean,
+    cover: Span,
+  ): Promise<boolean> {
     this.stop()
+    this.asked = new Set(names)
     const mine = new AbortController()
     this.request = mine
     try {
@@ -87,6 +98,7 @@ class Layer {
   stop(): void {
     this.request?.abort()
     this.request = null
+    this.asked = new Set()
     this.queue = []
   }
 
@@ -134,6 +146,8 @@ export function keepWindows(options: WindowsOptions): Windows {
   let newest = 0
   let settling: ReturnType<typeof setTimeout> | null = null
   let gathering = false
+  /** What the request for the zoomed part, which may be under way, covers. */
+  let asked: Span = { first: 0, last: 0 }
 
   const names = (): Set<string> => new Set(claims.keys())
   const key = (of: WindowState) => JSON.stringify([of.task, of.axis, of.ema, of.ma, of.range])
@@ -153,12 +167,12 @@ export function keepWindows(options: WindowsOptions): Windows {
     if (task === null || which.length === 0) return
     const first = range === 'latest' ? Math.max(0, newest - POINTS) : undefined
     const query = { series: which, points: POINTS, axis, ema, ma, ...(first === undefined ? {} : { first }) }
-    const asked = key(state)
+    const kind = key(state)
     try {
       const cover = { first: -Infinity, last: Infinity }
-      const done = await whole.load((signal) => options.api.frame(task, query, signal), keep, cover)
+      const done = await whole.load(which, (signal) => options.api.frame(task, query, signal), keep, cover)
       if (!done) return
-      remember(asked, whole.series)
+      remember(kind, whole.series)
       publish()
       options.onLoaded()
       if (state.zoom !== null) settle(0)
@@ -170,8 +184,8 @@ export function keepWindows(options: WindowsOptions): Windows {
   async function loadDetail(): Promise<void> {
     const { task, axis, ema, ma, zoom } = state
     if (task === null || zoom === null || !coarse()) return
-    const width = zoom.last - zoom.first
-    const cover = { first: zoom.first - width, last: zoom.last + width }
+    const cover = wider(zoom, 1)
+    asked = cover
     const span = axis === 'sequence' ? cover : sequencesOf(whole.series, cover)
     if (span === null) return
     const first = Math.max(0, Math.floor(span.first))
@@ -179,10 +193,11 @@ export function keepWindows(options: WindowsOptions): Windows {
     const query = { series: [...names()], first, last, points: POINTS, axis, ema, ma }
     if (query.series.length === 0) return
     try {
-      const done = await detail.load((signal) => options.api.frame(task, query, signal), false, cover)
+      const done = await detail.load(query.series, (signal) => options.api.frame(task, query, signal), false, cover)
       if (!done) return
       publish()
       options.onLoaded()
+      if (state.zoom !== null && !serves(cover, state.zoom, EDGE)) settle(0)
     } catch (error) {
       if (!isAborted(error)) options.onError(error)
     }
@@ -194,10 +209,21 @@ export function keepWindows(options: WindowsOptions): Windows {
     return false
   }
 
+  /**
+   * Not put off by further turns of the wheel: during a long pan the next window comes while the one before is still wide
+   * enough. At once (0), whatever is there or under way is fetched anew.
+   */
   function settle(ms: number): void {
-    if (settling !== null) clearTimeout(settling)
+    if (settling !== null) {
+      if (ms > 0) return
+      clearTimeout(settling)
+    }
     settling = setTimeout(() => {
       settling = null
+      const { zoom } = state
+      if (ms > 0 && zoom !== null) {
+        if (detail.busy ? serves(asked, zoom, 0) : serves(detail.cover, zoom, EDGE)) return
+      }
       void loadDetail()
     }, ms)
   }
@@ -219,7 +245,7 @@ export function keepWindows(options: WindowsOptions): Windows {
       gathering = false
       options.onWantedChange()
       const all = [...names()]
-      const missing = all.filter((name) => (whole.series.get(name)?.cursor ?? -1) < newest)
+      const missing = all.filter((name) => !whole.asked.has(name) && (whole.series.get(name)?.cursor ?? -1) < newest)
       if (missing.length === 0) return
       if (whole.busy) void loadWhole(all, false)
       else void loadWhole(missing, true)
@@ -296,6 +322,19 @@ export function keepWindows(options: WindowsOptions): Windows {
       detail.stop()
     },
   }
+}
+
+/** A span with so many of its own widths more on either side. */
+function wider(span: Span, widths: number): Span {
+  const by = (span.last - span.first) * widths
+  return { first: span.first - by, last: span.last + by }
+}
+
+/** Whether a window drawn from `cover` shows `zoom` fine enough, with so many widths to spare on either side. */
+function serves(cover: Span, zoom: Span, spare: number): boolean {
+  const { first, last } = wider(zoom, spare)
+  const fine = cover.last - cover.first <= COARSEST * (zoom.last - zoom.first)
+  return fine && cover.first <= first && last <= cover.last
 }
 
 /** The sequences whose places on the axis lie within the span, over all lines; places ascend within a run. */

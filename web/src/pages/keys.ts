@@ -19,12 +19,19 @@ export const KEYS = [
   { name: 'follow', keys: ['F'] },
   { name: 'back', keys: ['Esc'] },
   { name: 'brush', keys: ['drag'] },
+  { name: 'wheel', keys: ['wheel'] },
+  { name: 'pan', keys: ['Shift', 'wheel'] },
+  { name: 'whole', keys: ['doubleClick'] },
+  { name: 'line', keys: ['click'] },
   { name: 'crosshair', keys: ['←', '→'] },
   { name: 'other', keys: ['O'] },
   { name: 'range', keys: ['W'] },
   { name: 'axis', keys: ['A'] },
   { name: 'rows', keys: ['↑', '↓'] },
 ] as const
+
+/** What is done with the pointer: the words for it are in the catalogues. */
+export const GESTURES: readonly string[] = ['drag', 'wheel', 'click', 'doubleClick']
 
 function typing(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))

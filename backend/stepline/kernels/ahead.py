@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import queue
 import threading
 from collections.abc import Iterator
@@ -28,7 +29,9 @@ def read_ahead(items: Iterator[Item]) -> Iterator[Item]:
             ended = error
         made.put((False, ended))
 
-    thread = threading.Thread(target=make, name="stepline-read-ahead", daemon=True)
+    thread = threading.Thread(
+        target=contextvars.copy_context().run, args=(make,), name="stepline-read-ahead", daemon=True
+    )
     thread.start()
     try:
         while True:
