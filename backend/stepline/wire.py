@@ -367,6 +367,12 @@ class TakenIn(TypedDict):
     imported: list[Imported]
 
 
+class ImportProgress(TypedDict):
+    """How far an upload's import is, 0 to 1; `TakenIn` or `ErrorAnswer` comes last."""
+
+    share: float
+
+
 class Command(TypedDict):
     """Asks a running training to do something now; it says in its journal when it did."""
 

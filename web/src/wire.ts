@@ -353,6 +353,11 @@ export interface TakenIn {
   imported: Imported[]
 }
 
+/** How far an upload's import is, 0 to 1; `TakenIn` or `ErrorAnswer` comes last. */
+export interface ImportProgress {
+  share: number
+}
+
 /** Asks a running training to do something now; it says in its journal when it did. */
 export interface Command {
   command: 'stop' | 'save' | 'evaluate' | 'log'

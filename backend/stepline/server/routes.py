@@ -191,8 +191,7 @@ def register(app: Flask, door: Door) -> None:
 
     @app.post(uploads.PATH)
     def import_() -> Response:
-        with uploads.received(request, door.home) as folder:
-            return json_answer(taken(door.take_in_uploaded(folder)))
+        return uploads.taken_in(request, door)
 
     @app.post("/api/demo")
     def demo() -> Response:
