@@ -1,4 +1,4 @@
-"""Runs and records that come late, in a stored history: every line right on every axis, nothing twice, nothing moved."""
+"""Runs and records that come late, in a stored history: each line right on every axis, nothing twice, nothing moved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STARTED = {1: 5e4, 2: 6e4, 3: 1e4}
 """When each run began, by its number: the third, taken in last, ran before the others."""
 SMOOTHING = Smoothing(20, 5)
 ARRIVALS = [(1, 9_000), (2, 9_000), (1, 40), (3, 9_000), (2, 7), (1, 5_000)]
-"""(run, records) in the order of taking in: two live runs, records of an older one after a newer, a run taken in late."""
+"""(run, records) as they are taken in: two live runs, records of an older one after a newer, a run taken in late."""
 
 
 def arrived(store, number, before, count, values):
