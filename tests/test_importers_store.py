@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -261,3 +262,34 @@ def test_replacing_leaves_the_tasks_other_runs_as_they_were(store, tmp_path):
     (loss,) = (metric for metric in store.metrics("tknown") if metric.name == "loss")
     assert (loss.count, loss.lowest, loss.highest, loss.last_sequence) == (3, 0.25, 2.0, 6)
     assert store.task("tknown").records == 4
+
+
+def test_a_zip_archive_is_the_folder_that_it_holds(store, tmp_path):
+    state = trainer_state(tmp_path / "trainer_state.json", log_history(range(1, 11)))
+    path = tmp_path / "mine.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(state, "out/trainer_state.json")
+        archive.writestr("../../evil.jsonl", "".join(f'{{"step": {step}, "loss": 2.5}}\n' for step in range(9)))
+        archive.writestr("out/model.safetensors", bytes(1000))
+    found = {result.name: result for result in import_paths(store, [path])}
+    assert {name: (each.state, each.records) for name, each in found.items()} == {
+        "out": ("imported", 10), "evil": ("imported", 9),
+    }  # fmt: skip
+    assert not (tmp_path.parent / "evil.jsonl").exists()
+    assert all("tmp" not in str(each.path) for each in found.values())
+    assert {each.state for each in import_paths(store, [path])} == {"unchanged"}
+
+
+def test_a_zip_of_weights_and_a_bomb_are_refused(store, tmp_path):
+    weights, bomb, cut = tmp_path / "model.pt", tmp_path / "bomb.zip", tmp_path / "cut.zip"
+    with zipfile.ZipFile(weights, "w") as archive:
+        archive.writestr("archive/data.pkl", b"x")
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("log.jsonl", "w") as file:
+        for _ in range(300):
+            file.write(bytes(1 << 20))
+    cut.write_bytes(bomb.read_bytes()[:5000])
+    results = import_paths(store, [weights, bomb, cut])
+    assert [result.state for result in results] == ["failed"] * 3
+    assert "weights" in str(results[0].error)
+    assert "unpacks to more" in str(results[1].error)
+    assert store.tasks() == []

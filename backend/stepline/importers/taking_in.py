@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time as clock
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Literal
 
 from stepline.errors import ImportFailed, SteplineError, TaskNotFound
+from stepline.importers.archives import is_archive, unpacked
 from stepline.importers.columns import bounded, bounded_time, part_of
 from stepline.importers.digests import Digest
 from stepline.importers.gathering import gathered
 from stepline.importers.imported import ImportedRun, ImportedTask, Piece, Remark
 from stepline.importers.journals import begun, take_journal
 from stepline.importers.opening import watched
-from stepline.importers.recognising import compared, counted, digests_of, head_of, is_prefix
+from stepline.importers.recognising import compared, counted, digests_of, head_of, is_prefix, was_removed
 from stepline.importers.uploaded import error_without, placeless, remark_without, without_folder
 from stepline.recording.journal import Header, Process
 from stepline.recording.task_identity import read_side_car, task_name
@@ -80,21 +81,30 @@ def import_paths(
 
     `journal` takes a journal in, where somebody watches them. `uploaded` is the folder in which the paths lie for the
     moment: their histories are known by their content, and nothing tells of that folder. `asked` is False where nobody
-    named the paths: then a file counts as one found in a folder. What is `growing` has no end yet: its last run runs.
+    named the paths: then a file counts as one found in a folder, and what a person deleted does not come back. What is
+    `growing` has no end yet: its last run runs.
     `progress` and `cancelled` are called every few megabytes read and every PIECE_RECORDS records written at least;
     once `cancelled` says True, nothing that is new is kept, and its results are `cancelled`. Raises StoreError.
     """
     results: list[ImportResult] = []
     for index, path in enumerate(paths):
+        held = ExitStack()
+        lying = uploaded
         watch = _Watch(index, len(paths), progress or (lambda _path, _share: None), cancelled or (lambda: False))
         results_before = len(results)
         try:
             with watched(watch.on_read):
-                found = gathered(path, watch.on_file, asked=asked)
+                source = path
+                if asked and is_archive(path):
+                    # Its files lie there for the moment, as if a page had sent them.
+                    source = lying = held.enter_context(unpacked(path))
+                found = gathered(source, watch.on_file, asked=asked)
                 take = journal or partial(take_journal, store)
                 results.extend(_journal(store, each, take) for each in sorted(found.journals, key=begun))
-                tasks = (placeless(task, uploaded) if uploaded else task for task in found.tasks)
-                results.extend(_take_in(store, task, watch, growing) for task in tasks)
+                tasks = (placeless(task, lying) if lying else task for task in found.tasks)
+                results.extend(
+                    _take_in(store, task, watch, growing) for task in tasks if asked or not was_removed(store, task)
+                )
             results += [ImportResult(path, "failed", error=error) for error in found.refused]
         except ImportFailed as error:
             results.append(ImportResult(path, "failed", error=error))
@@ -109,10 +119,14 @@ def import_paths(
             _take_back(store, results)
             raise
         finally:
+            held.close()
             watch.progress(path, (index + 1) / len(paths))
+            for folder in dict.fromkeys((lying, uploaded)):
+                if folder is not None:
+                    results[results_before:] = [_as_chosen(each, folder, path) for each in results[results_before:]]
         if len(results) == results_before:
             results.append(ImportResult(path, "unchanged"))
-    return results if uploaded is None else [_as_chosen(result, uploaded) for result in results]
+    return results
 
 
 def _take_back(store: Store, results: list[ImportResult]) -> None:
@@ -148,8 +162,11 @@ class _Watch:
         self.progress(path, (self._index + min(share, 1.0)) / self._count)
 
 
-def _as_chosen(result: ImportResult, folder: Path) -> ImportResult:
-    if result.path != folder:
+def _as_chosen(result: ImportResult, folder: Path, path: Path) -> ImportResult:
+    """As the person knows the file that lies in `folder` for the moment; `path`: what was named."""
+    if result.path == folder:
+        result.path = path
+    elif result.path.is_relative_to(folder):
         result.path = result.path.relative_to(folder)
     result.told = [without_folder(sentence, folder) for sentence in result.told]
     result.left_out = [remark_without(remark, folder) for remark in result.left_out]
