@@ -186,7 +186,7 @@ FAIRSEQ = """\
         (YOLO5, [(0, {"loss": 0.875, "train/box_loss": 0.125, "eval_loss": 0.5}), (1, {"val/cls_loss": 0.7})]),
         (
             FAIRSEQ,
-            [(100, {"loss": 13.5}), (1102, {"eval_loss": 9.5}), (1102, {"train_epoch/loss": 10.5}), (1200, {"lr": 0.25})],
+            [(100, {"loss": 13.5}), (1102, {"eval_loss": 9.5}), (1102, {"train_epoch/loss": 10.5}), (1200, {})],
         ),
     ],
     ids=["marian", "spacy", "yolov5", "fairseq"],

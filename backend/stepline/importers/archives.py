@@ -21,8 +21,23 @@ from stepline.importers import limits
 MAGIC = b"PK\x03\x04"
 _CHUNK_BYTES = 1 << 20
 _PACKED_STAY = frozenset(
-    [".bin", ".pt", ".pth", ".ckpt", ".safetensors", ".npy", ".npz", ".pkl", ".h5", ".onnx", ".gguf"]
-    + [".zip", ".png", ".jpg"]
+    f".{suffix}"
+    for suffix in [
+        "bin",
+        "pt",
+        "pth",
+        "ckpt",
+        "safetensors",
+        "npy",
+        "npz",
+        "pkl",
+        "h5",
+        "onnx",
+        "gguf",
+        "zip",
+        "png",
+        "jpg",
+    ]
 )
 
 
