@@ -6,6 +6,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -223,6 +224,11 @@ def test_what_stepline_recorded_itself_is_not_taken_again(store, tmp_path):
     assert store.task("tknown").records == 3
 
 
+def without_ids(entries):
+    """Runs have ids of their own in each home that takes their export in."""
+    return [replace(entry, run_id="") for entry in entries]
+
+
 def test_an_export_comes_back_the_same(store, tmp_path):
     path = event_file(tmp_path / "log", [(s, t, s + 0.5) for s in range(1, 9) for t in ("train/loss", "x")])
     task_id = only(store, path).task_id
@@ -237,7 +243,7 @@ def test_an_export_comes_back_the_same(store, tmp_path):
     assert only(store, exported).state == "recorded"
     other = Store.open(tmp_path / "other.db", writable=True)
     result = only(other, exported)
-    assert list(other.records(result.task_id)) == list(store.records(task_id))
+    assert without_ids(other.records(result.task_id)) == without_ids(store.records(task_id))
     assert only(other, exported).state == "unchanged"
     other.close()
 

@@ -62,6 +62,10 @@ class ImportResult:
     """Whether the task was not there before, in no form."""
 
 
+ORIGIN = "imported.run"
+"""In a run's settings: the id that it has where it was recorded."""
+
+
 class _Cancelled(Exception):
     """The person asked to stop."""
 
@@ -272,7 +276,7 @@ def _write(
                 ended.add(index)
         if index not in begun:
             begun.add(index)
-            run_ids[index] = _run_id(store, task_id, index, task.runs[index], part_of(piece, 0, 1))
+            run_ids[index] = _run_id(task_id, index, task.runs[index], part_of(piece, 0, 1))
             together.begin_run(_header(task, task_id, run_ids[index], task.runs[index], key))
         added += together.append(run_ids[index], piece, position=digests[index].records)
     for index, run in enumerate(task.runs):
@@ -293,6 +297,8 @@ def _end(store: Store, task: ImportedTask, known: SourceRow) -> None:
 def _header(task: ImportedTask, task_id: str, run_id: str, run: ImportedRun, key: str) -> Header:
     origin: dict[str, object] = {"imported.format": task.format, "imported.path": task.place or str(task.paths[0])}
     origin |= {f"imported.{target}": source for target, source in task.names.items()}
+    if run.run_id is not None:
+        origin[ORIGIN] = run.run_id
     if run.superseded:
         origin["imported.superseded"] = True
     return Header(
@@ -311,9 +317,8 @@ def _recorded_by_stepline(store: Store, task: ImportedTask) -> str | None:
     """The task under which these runs are known already: an export of a task of this home, or an output folder that a
     recorded run wrote its side-car into."""
     for run in task.runs:
-        if run.run_id is not None and (found := store.run(run.run_id)) is not None:
-            source = store.source(task.key)
-            if source is None or run.run_id not in {each.run_id for each in source.runs}:
+        for run_id in (run.run_id, run.settings.get(ORIGIN)):
+            if isinstance(run_id, str) and (found := store.run(run_id)) is not None:
                 return found.task_id
     side_car = read_side_car(task.folder) if task.folder is not None else None
     if side_car is not None and side_car.run_id is not None and (found := store.run(side_car.run_id)) is not None:
@@ -328,10 +333,12 @@ def _task_id(store: Store, task: ImportedTask) -> str:
     return "t" + hashlib.sha256(f"import:{task.key}".encode(errors="replace")).hexdigest()[:15]
 
 
-def _run_id(store: Store, task_id: str, index: int, run: ImportedRun, first: Piece) -> str:
-    """`YYYYMMDD-HHMMSS-` and eight digits that the task, the run's place and its first record give."""
-    if run.run_id is not None and store.run(run.run_id) is None:
-        return run.run_id
+def _run_id(task_id: str, index: int, run: ImportedRun, first: Piece) -> str:
+    """`YYYYMMDD-HHMMSS-` and eight digits that the task, the run's place and its first record give.
+
+    Never the id of an exported run: its own journal may come to this home later, and is read from where the run of that
+    id stands.
+    """
     digest = Digest()
     digest.add_all(first)
     stamp = datetime.fromtimestamp(bounded_time(run.started), UTC).strftime("%Y%m%d-%H%M%S")
