@@ -249,6 +249,8 @@ class About(TypedDict):
     """What a person should know of: damaged or refused journals."""
     watched: list[WatchedFolder]
     """The folders of the setting `watchFolders`."""
+    kernels: Literal["preparing", "ready", "failed"]
+    """Compiled in the background; until they are ready, and where they cannot be, NumPy does their work."""
 
 
 EnvironmentKind = Literal["conda", "pyenv", "system", "uv", "venv"]

@@ -244,6 +244,8 @@ export interface About {
   notes: string[]
   /** The folders of the setting `watchFolders`. */
   watched: WatchedFolder[]
+  /** Compiled in the background; until they are ready, and where they cannot be, NumPy does their work. */
+  kernels: 'preparing' | 'ready' | 'failed'
 }
 
 export type EnvironmentKind = 'conda' | 'pyenv' | 'system' | 'uv' | 'venv'

@@ -124,6 +124,7 @@ export class Server {
         writer: true,
         notes: [],
         watched: [],
+        kernels: 'ready',
       }),
     }
   }

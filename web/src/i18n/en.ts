@@ -385,6 +385,7 @@ export const en = {
     delete: 'delete',
   },
   log: {
+    untimed: 'The imported file tells no times',
     masked: 'NaN, logged as 0 by the trainer: no point of the curve',
     title: 'Training log',
     label: 'Training log',

@@ -378,6 +378,7 @@ export const zh: Messages = {
     delete: '删除',
   },
   log: {
+    untimed: '导入的文件没有记录时间',
     masked: '实为 NaN，被训练器记为 0：不计入曲线',
     title: '训练日志',
     label: '训练日志',
