@@ -18,7 +18,7 @@ from stepline.facts.findings import Findings
 from stepline.history import Decoded, decode
 from stepline.home import Home
 from stepline.importers import ImportResult
-from stepline.intake import as_wire
+from stepline.intake import Progress, as_wire
 from stepline.live import Live, Source
 from stepline.recording.journal import Header, Process, Record
 from stepline.server import Server
@@ -87,7 +87,7 @@ class FrontDoor:
         self.taken += paths
         return [as_wire(ImportResult(path, "imported", task_id=path.stem)) for path in paths]
 
-    def take_in_uploaded(self, folder: Path) -> list[Imported]:
+    def take_in_uploaded(self, folder: Path, progress: Progress, cancelled: Callable[[], bool]) -> list[Imported]:
         return self.take_in([path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()])
 
     def trash(self) -> Trash:

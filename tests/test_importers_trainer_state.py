@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from stepline.errors import ImportFailed
 from stepline.importers import gathered
-from stepline.importers.imported import ImportedTask
+from stepline.importers import trainer_state as reader
+from stepline.importers.imported import ImportedTask, Remarks
+from stepline.importers.shaping import shaped
 from tests.import_files import log_history, trainer_state
+
+HISTORIES = Path(__file__).parents[2] / "shared" / "data" / "histories"
 
 
 def only(path: Path) -> ImportedTask:
@@ -104,3 +111,47 @@ def test_crlf_a_mark_and_other_encodings(tmp_path):
         path = tmp_path / encoding
         path.write_bytes(words.encode(encoding))
         assert [record.step for _, record in only(path).records()] == [1, 2], encoding
+
+
+def told(history: list[dict[str, Any]], path: Path, *, columns_from: int) -> list[str]:
+    """All that an import would say and take, as text: so NaN equals itself."""
+    reading = reader.reading_of({"log_history": history}, path, Remarks(), columns_from=columns_from)
+    task = shaped(reading)
+    runs = [(r.started, r.last_step, r.total_steps, r.settings, r.status, r.message) for r in task.runs]
+    records = [(i, r.kind, r.time, r.step, r.epoch, list(r.metrics.items()), r.details) for i, r in task.records()]
+    return [*map(repr, records), repr((runs, task.told, task.names, task.left_out))]
+
+
+numbers = st.floats(width=32) | st.integers(-5, 5)
+entries = st.fixed_dictionaries(
+    {"step": st.integers(0, 30) | st.sampled_from([1e3, 2**52])},
+    optional={
+        **dict.fromkeys(("loss", "eval_loss", "eval_acc", "grad_norm", "train_runtime", "total_flos"), numbers),
+        "epoch": st.floats(0, 3) | st.just(float("nan")),
+        "max_steps": st.integers(-1, 99),
+        "note": st.sampled_from(["val", "1e-4", None, [1], True]),
+    },
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(entries, min_size=1, max_size=40))
+def test_many_entries_at_once_are_what_each_says_by_itself(tmp_path, history):
+    path = tmp_path / "trainer_state.json"
+    path.touch()
+    try:
+        wanted = told(history, path, columns_from=1 << 60)
+    except ImportFailed:
+        with pytest.raises(ImportFailed):
+            told(history, path, columns_from=1)
+        return
+    assert told(history, path, columns_from=1) == wanted
+
+
+@pytest.mark.skipif(not HISTORIES.is_dir(), reason="shared/data/histories is not here")
+def test_real_states_at_once():
+    found = sorted(HISTORIES.rglob("*.json"))
+    assert found
+    for path in found:
+        history = json.loads(path.read_text(encoding="utf-8"))["log_history"]
+        assert told(history, path, columns_from=1) == told(history, path, columns_from=1 << 60)

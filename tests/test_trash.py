@@ -17,6 +17,7 @@ from stepline.ingest import Ingest
 from stepline.recording.journal import encode_record
 from stepline.store import Store
 from tests.browser import homes
+from tests.front_door import wait_for
 
 
 @contextmanager
@@ -43,6 +44,21 @@ def begin(home: Home, task: str, runs: int = 1) -> str:
         head = homes.header(task, run)
         homes.write(home, head, [homes.step(10, head.time), homes.ended(head, "completed", 10)])
     return homes.header(task).task_id
+
+
+def test_what_has_lain_there_for_long_is_removed_while_the_program_runs(home: Home):
+    old, new = begin(home, "old"), begin(home, "new")
+    with opened(home) as (store, ingest):
+        ageing = trash.Ageing(home, store, ingest, every_secs=0.01)
+        ageing.start()
+        try:
+            store.put_in_trash([new], time.time())
+            store.put_in_trash([old], time.time() - (trash.KEPT_DAYS + 1) * 86_400)
+            wait_for(lambda: trashed(store) == ["new"])
+            assert not list(home.trash.glob(f"{homes.header('old').run_id}*"))
+        finally:
+            ageing.stop()
+            ageing.stop()
 
 
 def test_a_task_goes_with_its_journals_and_comes_back_whole(home: Home):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from stepline.app import App
 from stepline.home import Home
-from tests.front_door import Answer, Serving, ask, multipart, served
+from tests.front_door import Answer, Serving, ask, multipart, served, wait_for
 from tests.import_files import log_history, trainer_state
 
 PATH = "/api/imports"
@@ -34,7 +36,8 @@ def serving(home: Home) -> Iterator[Serving]:
 
 def send(app: App, files: dict[str, bytes], modified: list[float] | None = None) -> Answer:
     body, headers = multipart(files, modified or [])
-    return ask(port_of(app), PATH, token=app.token, method="POST", body=body, headers=headers)
+    answer = ask(port_of(app), PATH, token=app.token, method="POST", body=body, headers=headers)
+    return replace(answer, body=answer.body.splitlines()[-1])
 
 
 def port_of(app: App) -> int:
@@ -58,6 +61,32 @@ def test_what_is_sent_is_a_task_and_nothing_of_it_is_left(home, app, tmp_path):
     assert left_behind(home) == []
     assert send(app, {"elsewhere/trainer_state.json": state}).json["imported"][0]["state"] == "unchanged"
     assert len(app.store.tasks()) == 1
+
+
+@pytest.mark.parametrize("is_beside", [False, True])
+def test_a_page_that_goes_away_calls_its_import_off(home, app, is_beside):
+    """After the upload, in the middle of taking in: what was whole before it goes too. Also where it is handed on."""
+    beside = App(home)
+    beside.start()
+    try:
+        _goes_away(home, app, beside if is_beside else app)
+    finally:
+        beside.stop()
+    assert send(app, {"a.jsonl": rows(50)}).json["imported"][0]["state"] == "imported"
+
+
+def _goes_away(home, app, asked):
+    body, headers = multipart({"a.jsonl": rows(50), "b.jsonl": rows(150_000)})
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(asked))
+    connection.request("POST", PATH, body, {**headers, "Authorization": f"Bearer {asked.token}"})
+    answer = connection.getresponse()
+    first = json.loads(answer.readline())
+    assert first.keys() == {"share"}
+    assert app.store.tasks()
+    answer.close()
+    connection.close()
+    wait_for(lambda: not left_behind(home))
+    assert app.store.tasks() == []
 
 
 def test_one_that_fails_stops_no_other(home, app):

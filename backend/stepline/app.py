@@ -61,6 +61,7 @@ class App:
         self._findings: Findings | None = None
         self._watching: Watching | None = None
         self._sampling: Sampling | None = None
+        self._trash: trash.Ageing | None = None
         self._demo = BegunDemo(home)
         self._ending = threading.Event()
         self._watch: threading.Thread | None = None
@@ -124,6 +125,8 @@ class App:
             self._ingest.stop()
         if self._sampling is not None:
             self._sampling.stop()
+        if self._trash is not None:
+            self._trash.stop()
         if self._findings is not None:
             self._findings.stop()
         for store in (*self._left_stores, *([self._store] if self._store is not None else [])):
@@ -144,9 +147,9 @@ class App:
         self.live.nudge()
         return found
 
-    def take_in_uploaded(self, folder: Path) -> list[Imported]:
+    def take_in_uploaded(self, folder: Path, progress: Progress, cancelled: Callable[[], bool]) -> list[Imported]:
         """Take in what a page sent, which lies in `folder` for the moment; what became of each."""
-        found = take_in_uploaded(self._writing_ingest(), self.store, folder)
+        found = take_in_uploaded(self._writing_ingest(), self.store, folder, progress, cancelled)
         self.live.nudge()
         return found
 
@@ -218,6 +221,8 @@ class App:
         self._watching.start()
         self._sampling = Sampling(store)
         self._sampling.start()
+        self._trash = trash.Ageing(self.home, store, ingest)
+        self._trash.start()
 
     def _wait_for_lock(self) -> None:
         told = ""

@@ -12,6 +12,8 @@ import sys
 import webbrowser
 from pathlib import Path
 
+TRY_PARQUET = "--try-parquet"
+"""The packaged app's first argument where it is to try whether a file can be read, and do nothing else."""
 LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 

@@ -42,11 +42,16 @@ def take_in_all(
     return [as_wire(each) for each in found]
 
 
-def take_in_uploaded(ingest: Ingest, store: Store, folder: Path) -> list[Imported]:
-    """Take in each file and folder in `folder`, which is there for the moment. Raises StoreError."""
+def take_in_uploaded(
+    ingest: Ingest, store: Store, folder: Path, progress: Progress, cancelled: Callable[[], bool]
+) -> list[Imported]:
+    """Take in each file and folder in `folder`, which is there for the moment; once `cancelled` says True, what was
+    new of them is gone again. Raises StoreError."""
     found = import_paths(
         store,
         sorted(folder.iterdir()),
+        progress=progress,
+        cancelled=cancelled,
         journal=lambda path: _take_journal(ingest, store, path),
         uploaded=folder,
     )

@@ -261,6 +261,8 @@ class About(TypedDict):
     """What a person should know of: damaged or refused journals."""
     watched: list[WatchedFolder]
     """The folders of the setting `watchFolders`."""
+    kernels: Literal["preparing", "ready", "failed"]
+    """Compiled in the background; until they are ready, and where they cannot be, NumPy does their work."""
 
 
 EnvironmentKind = Literal["conda", "pyenv", "system", "uv", "venv"]
@@ -377,6 +379,12 @@ class TakenIn(TypedDict):
     tasks: list[str]
     """Ids of the tasks that the asked paths belong to."""
     imported: list[Imported]
+
+
+class ImportProgress(TypedDict):
+    """How far an upload's import is, 0 to 1; `TakenIn` or `ErrorAnswer` comes last."""
+
+    share: float
 
 
 class Command(TypedDict):

@@ -37,7 +37,7 @@ PARTS: dict[str, Callable[[Ground], Iterator[Row]]] = {
     "recording": recording.rows,
     "importing": importing.rows,
     "exporting": exporting.rows,
-    "page": lambda ground: browser.rows_of("page", page.rows()),
+    "page": lambda ground: browser.rows_of("page", page.rows(ground)),
     "drawing": lambda ground: browser.rows_of("drawing", drawing.rows()),
     "live": lambda ground: browser.rows_of("live", live.rows(ground.large)),
     "opening": opening.rows,

@@ -8,14 +8,16 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-from playwright.sync_api import Page
+from typing import TYPE_CHECKING
 
 from stepline.home import Home
 from tests.bench.browser import charts, chromium, remember, settled
 from tests.bench.processes import Program, Serving
 from tests.bench.table import Row
 from tests.bench.timing import part
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 BEFORE = 20_000
 """Records that the task has already: each chart holds its 4,000 points."""

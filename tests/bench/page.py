@@ -1,18 +1,25 @@
-"""The page in a real Chromium, with ten thousand tasks: first paint with data, and the selector's first opening."""
+"""The page in a real Chromium: first paint with data beside ten thousand tasks and of ten million records, and the
+selector's first opening."""
 
 from __future__ import annotations
 
 import statistics
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stepline.home import Home
 from stepline.store import Store
 from tests.bench.browser import chromium, remember
+from tests.bench.ground import GOAL_SIZE, Ground
 from tests.bench.processes import Serving
 from tests.bench.table import Row
 from tests.browser import homes
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 TASKS = 10_000
 POINTS = 20_000
@@ -41,21 +48,37 @@ OPEN_SELECTOR = """() => new Promise((done) => {
 })"""
 
 
-def rows() -> Iterator[Row]:
+def rows(ground: Ground) -> Iterator[Row]:
     painted, opened = [], []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         home = Home.open(Path(folder) / "home")
         _fill(home)
-        with Serving(home.path) as serving, chromium() as browser:
+        with Serving(home.path) as serving:
             for _ in range(ROUNDS):
-                page = browser.new_page(viewport={"width": 1440, "height": 900})
-                page.goto(serving.url, wait_until="commit")
-                painted.append(page.evaluate(PAINTED))
-                page.wait_for_timeout(500)
-                opened.append(page.evaluate(OPEN_SELECTOR))
-                page.close()
+                with _painted(browser, serving.url) as (page, took):
+                    painted.append(took)
+                    page.wait_for_timeout(500)
+                    opened.append(page.evaluate(OPEN_SELECTOR))
     yield Row(f"page: first paint with data, {TASKS:,} tasks", POINTS, statistics.median(painted), most=1000.0)
     yield Row("page: selector of all tasks, first opening", TASKS, statistics.median(opened), most=100.0)
+    painted.clear()
+    with chromium() as browser:
+        for _ in range(ROUNDS):
+            # A new process each time: nothing is smoothed yet.
+            with Serving(ground.home(GOAL_SIZE).path) as serving, _painted(browser, serving.url) as (_, took):
+                painted.append(took)
+    yield Row("page: first paint with data of a stored history", GOAL_SIZE, statistics.median(painted), most=1000.0)
+
+
+@contextmanager
+def _painted(browser: Browser, url: str) -> Iterator[tuple[Page, float]]:
+    """A new page, and the milliseconds from its request until the first chart was painted."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    try:
+        page.goto(url, wait_until="commit")
+        yield page, page.evaluate(PAINTED)
+    finally:
+        page.close()
 
 
 def _fill(home: Home) -> None:

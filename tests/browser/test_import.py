@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stepline.app import App
+from tests.front_door import wait_for
 from tests.import_files import log_history, trainer_state
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is missing: make setup").expect
@@ -65,6 +66,20 @@ def test_a_dropped_file_is_a_task(app: App, open_page, history: Path):
     page.evaluate(DROP, ["mine.json", history.read_text("utf-8")])
     expect(page.get_by_test_id("task-selector")).to_contain_text("mine")
     assert [task.records for task in app.store.tasks()] == [20]
+
+
+def test_an_import_that_is_cancelled_leaves_nothing(app: App, open_page, tmp_path: Path):
+    """While it is read, after all was sent."""
+    page = open_page()
+    lines = tmp_path / "long.jsonl"
+    lines.write_text("".join(f'{{"step": {step}, "loss": 1.5, "note": "x"}}\n' for step in range(400_000)), "utf-8")
+    choose(page, lines)
+    expect(page.get_by_test_id("importing")).to_contain_text("Importing long.jsonl, ")
+    page.wait_for_function("() => /[1-9]\\d?%$/.test(document.querySelector('[data-testid=importing] span').innerText)")
+    page.get_by_test_id("importing").get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Import cancelled. Nothing was kept.")).to_be_visible()
+    wait_for(lambda: not any((app.home.folder / "uploads").iterdir()))
+    assert app.store.tasks() == []
 
 
 def test_what_is_no_history_says_why(app: App, open_page, tmp_path: Path):

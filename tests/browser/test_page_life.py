@@ -76,3 +76,16 @@ def test_a_chart_can_be_drawn_by_powers_of_ten(home: Home, open_page):
     with page.expect_response("**/api/settings") as kept:
         expect(box).to_be_checked()
     assert kept.value.request.post_data_json["logarithmic"] is True
+
+
+@pytest.mark.parametrize(("language", "switch"), [("en", "Keep them"), ("zh", "保留")])
+def test_the_switch_for_journals_is_kept(open_page, app: App, language: str, switch: str):
+    page = open_page(language)
+    page.keyboard.press("3")
+    box = page.get_by_role("checkbox", name=switch)
+    expect(box).not_to_be_checked()
+    with page.expect_response("**/api/settings"):
+        box.click()
+    assert app.store.setting("keepJournals") is True
+    page.reload()
+    expect(box).to_be_checked()

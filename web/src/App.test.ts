@@ -137,6 +137,7 @@ async function answer(input: RequestInfo | URL, init?: RequestInit): Promise<Res
       notes: [],
       database_moved: false,
       watched: [],
+      kernels: 'ready',
     })
   }
   if (path.includes('/log?')) return Response.json({ rows, total: rows.length })

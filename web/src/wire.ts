@@ -255,6 +255,8 @@ export interface About {
   notes: string[]
   /** The folders of the setting `watchFolders`. */
   watched: WatchedFolder[]
+  /** Compiled in the background; until they are ready, and where they cannot be, NumPy does their work. */
+  kernels: 'preparing' | 'ready' | 'failed'
 }
 
 export type EnvironmentKind = 'conda' | 'pyenv' | 'system' | 'uv' | 'venv'
@@ -362,6 +364,11 @@ export interface TakenIn {
   /** Ids of the tasks that the asked paths belong to. */
   tasks: string[]
   imported: Imported[]
+}
+
+/** How far an upload's import is, 0 to 1; `TakenIn` or `ErrorAnswer` comes last. */
+export interface ImportProgress {
+  share: number
 }
 
 /** Asks a running training to do something now; it says in its journal when it did. */

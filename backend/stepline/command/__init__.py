@@ -10,6 +10,8 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 
+from stepline.frozen import TRY_PARQUET, open_browsers_outside
+
 NEEDED = ("click", "flask", "flask_sock", "msgspec", "numba", "numpy", "peewee", "psutil", "rich", "zstandard")
 """The `app` extra. A training box installs Stepline without it."""
 
@@ -24,8 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == [TRY_PARQUET] and len(given) == 2:
+        from stepline.importers.parquet import try_reading
+
+        return try_reading(given[1])
     from stepline.command.line import run
-    from stepline.frozen import open_browsers_outside
 
     open_browsers_outside()
-    return run(sys.argv[1:] if arguments is None else list(arguments))
+    return run(given)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepline.importers.columns import cut
-from stepline.importers.event_columns import EventColumns
 from stepline.importers.imported import ImportedRun, Piece, Reading, Row, single
+from stepline.importers.row_columns import RowColumns
 from stepline.importers.row_shape import RowShape, Walk, ended
 from stepline.importers.survey import Survey
 from stepline.kernels.ahead import read_ahead
@@ -21,7 +21,7 @@ from stepline.store import KIND_CODES, RecordColumns, Values
 
 
 class ColumnShape(RowShape):
-    def __init__(self, reading: Reading, columns: EventColumns) -> None:
+    def __init__(self, reading: Reading, columns: RowColumns) -> None:
         self._columns = columns
         super().__init__(reading)
         self._plan_of = {layout: self._plan(tags) for layout, tags in columns.layouts.items()}

@@ -11,8 +11,10 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +30,6 @@ _WORD = struct.Struct("<d")
 _PLACE = struct.Struct("<qd")
 _NAN = _WORD.pack(math.nan)
 _NAN_BITS = np.frombuffer(_NAN, np.int64)[0]
-_TEXTS = frozenset((str,))
 
 Words = NDArray[np.int64]
 
@@ -41,23 +42,7 @@ class Digest:
         self.records = 0
 
     def add(self, record: RecordLike) -> None:
-        metrics = record.metrics
-        names = sorted(metrics)
-        texts = tuple([name for name in names if metrics[name].__class__ is str]) if _has_text(metrics) else ()
-        step = NO_STEP if record.step is None else record.step
-        # -0.0 and 0.0 are one epoch to the store.
-        epoch = math.nan if record.epoch is None else record.epoch + 0.0
-        parts = [_layout(record.kind, tuple(names), texts, record.message is not None), _place(step, epoch)]
-        for name in names:
-            value = metrics[name]
-            if isinstance(value, str):
-                parts.append(_text(value))
-            else:
-                # NaNs differ in bits that mean nothing.
-                parts.append(_NAN if value != value else _WORD.pack(value))
-        if record.message is not None:
-            parts.append(_text(record.message))
-        self._hash.update(b"".join(parts))
+        self._hash.update(_of_record(record))
         self.records += 1
 
     def add_all(self, records: Sequence[Record] | RecordColumns) -> None:
@@ -72,12 +57,51 @@ class Digest:
         return self._hash.hexdigest()
 
 
-def _has_text(metrics: Mapping[str, float | str]) -> bool:
-    return not _TEXTS.isdisjoint(map(type, metrics.values()))
+def _of_record(record: RecordLike) -> bytes:
+    metrics = record.metrics
+    step = NO_STEP if record.step is None else record.step
+    # -0.0 and 0.0 are one epoch to the store.
+    epoch = math.nan if record.epoch is None else record.epoch + 0.0
+    if metrics and record.message is None:
+        layout, pack, ordered = _form(record.kind, tuple(metrics))
+        values = ordered(metrics)
+        try:
+            # NaNs differ in bits that mean nothing; with one among them the sum is one.
+            if math.isfinite(sum(values)):
+                return layout + pack(step, epoch if epoch == epoch else math.nan, *values)
+        except TypeError:
+            # There is a text among them.
+            pass
+    return _of_any(record, step, epoch)
 
 
-def _place(step: int, epoch: float) -> bytes:
-    return _PLACE.pack(step, math.nan if epoch != epoch else epoch)
+def _of_any(record: RecordLike, step: int, epoch: float) -> bytes:
+    metrics = record.metrics
+    names = sorted(metrics)
+    texts = tuple(name for name in names if isinstance(metrics[name], str))
+    parts = [
+        _layout(record.kind, tuple(names), texts, record.message is not None),
+        _PLACE.pack(step, math.nan if epoch != epoch else epoch),
+    ]
+    for name in names:
+        value = metrics[name]
+        if isinstance(value, str):
+            parts.append(_text(value))
+        else:
+            parts.append(_NAN if value != value else _WORD.pack(value))
+    if record.message is not None:
+        parts.append(_text(record.message))
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=8192)
+def _form(
+    kind: str, names: tuple[str, ...]
+) -> tuple[bytes, Callable[..., bytes], Callable[[Mapping[str, Any]], tuple[Any, ...]]]:
+    """Of a record of numbers: its layout, what packs step, epoch and numbers, and what gives the numbers by name."""
+    ordered = sorted(names)
+    get = itemgetter(*ordered) if len(ordered) > 1 else lambda metrics: (metrics[ordered[0]],)
+    return _layout(kind, tuple(ordered), (), False), struct.Struct(f"<q{1 + len(ordered)}d").pack, get
 
 
 @lru_cache(maxsize=8192)

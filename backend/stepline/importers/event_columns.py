@@ -14,21 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stepline.importers import limits, names
+from stepline.importers import limits
 from stepline.importers.imported import Remarks
 from stepline.importers.opening import Opened
 from stepline.importers.protobuf import ProtobufDamaged, fields, message
+from stepline.importers.row_columns import ROWS_AT_ONCE, RowColumns, Unsuited
 from stepline.importers.tfrecord import HEADER_BYTES, next_header
-from stepline.importers.values import whole
 from stepline.kernels import events
-from stepline.kernels.events import Grouping, Odd, Rows, Scan, Stretches, TooManyLayouts
+from stepline.kernels.events import Grouping, Odd, Rows, Scan, TooManyLayouts
 from stepline.kernels.types import Bytes
 
 WINDOW_BYTES = 1 << 24
-ROWS_AT_ONCE = 1 << 17
-"""Two of the store's blocks."""
 _ROOM = 1 << 20
 _KEPT_SCALARS = 1 << 21
 """Scalars of a file that is held from the first time it is gone through: 50 MB."""
@@ -38,47 +35,31 @@ ReadEvent = Callable[[Path, bytes], Scalars]
 """Reads one event: (time, step, its scalars). Raises ProtobufDamaged, struct.error."""
 
 
-class Unsuited(Exception):
-    """The file has something that is read row by row: the ranks of several processes, or tags without number."""
-
-
 @dataclass(slots=True)
-class EventColumns:
-    """The scalars of one or several event files as rows. `tags`, `layouts`: by the numbers that `Rows` gives them."""
+class EventColumns(RowColumns):
+    """The scalars of one or several event files as rows."""
 
-    paths: Sequence[Path]
-    remarks: Remarks
-    read_event: ReadEvent
-    plugin_of: Callable[[bytes], str]
-    sort_of: Callable[[str], int]
-    tags: list[str] = field(default_factory=list)
-    layouts: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    """In the order in which they are met first."""
-    stretches: Stretches = field(default_factory=Stretches)
-    rows: int = 0
-    epochs: dict[str, int] = field(default_factory=dict)
-    """Finite numbers of each tag that may be the epoch."""
-    total_steps: int | None = None
+    paths: Sequence[Path] = ()
+    remarks: Remarks = field(default_factory=Remarks)
+    read_event: ReadEvent = field(kw_only=True)
+    plugin_of: Callable[[bytes], str] = field(kw_only=True)
+    """The plugin that a value's metadata names."""
+    sort_of: Callable[[str], int] = field(kw_only=True)
+    """A tag's sort, of `kernels.events`."""
     _tag_of: dict[str, int] = field(default_factory=dict)
     _scan: Scan = field(default_factory=lambda: Scan(_ROOM, limits.EVENT_BYTES))
     _grouping: Grouping = field(default_factory=lambda: Grouping(ROWS_AT_ONCE))
-    _groups: dict[tuple[str, ...], int] = field(default_factory=dict)
     _kept: list[Rows] | None = field(default_factory=list)
-    _closing: list[int] = field(default_factory=list)
     _damaged: int = 0
     _ends: dict[Path, int] = field(default_factory=dict)
     """Up to where each file was gone through: what is written to it meanwhile is left to the next time."""
-    _epoch_tags: set[int] = field(default_factory=set)
-    _total_tags: dict[int, int] = field(default_factory=dict)
-    """Tags that may say the total of steps, with their place in the table."""
-    _is_known: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(1, np.bool_))
 
     def look_through(self) -> None:
         """Go through the files once. Raises Unsuited."""
         held = 0
         try:
             for rows in self._read(check=True):
-                self._see(rows)
+                self.see(rows, self._grouping.tags_of)
                 held += sum(len(values) for _, values in rows.tags.values())
                 if self._kept is not None:
                     self._kept.append(rows)
@@ -94,47 +75,6 @@ class EventColumns:
             yield from self._kept
         else:
             yield from self._read(check=self._damaged > 0)
-
-    def _see(self, rows: Rows) -> None:
-        held = np.flatnonzero(np.bincount(rows.layout))
-        if len(held) and held[-1] >= len(self._is_known):
-            self._is_known = np.append(self._is_known, np.zeros(int(held[-1]) + 1, np.bool_))
-        new = held[~self._is_known[held]].tolist()
-        for layout in sorted(new, key=lambda each: int(np.argmax(rows.layout == each))):
-            self._learn_layout(layout)
-        for tag in self._epoch_tags.intersection(rows.tags):
-            places, values = rows.tags[tag]
-            counted = np.isfinite(values) & ~np.isin(rows.layout[places], self._closing)
-            self.epochs[self.tags[tag]] = self.epochs.get(self.tags[tag], 0) + int(counted.sum())
-        self._see_totals(rows)
-        self.stretches.see(rows)
-        self.rows += len(rows)
-
-    def _learn_layout(self, layout: int) -> None:
-        tags = tuple(self.tags[tag] for tag in self._grouping.tags_of(layout))
-        self._is_known[layout] = True
-        self.layouts[layout] = tags
-        losses = tuple(sorted(filter(names.is_loss, tags)))
-        group = self._groups.setdefault(losses or tags, len(self._groups))
-        is_evaluation = not any(not names.is_evaluation(name) for name in losses) and any(
-            map(names.is_evaluation, tags)
-        )
-        sort = events.CLOSING if names.is_closing(tags) else events.EVALUATION if is_evaluation else events.TRAINING
-        self.stretches.set_layout(layout, group, sort)
-        if sort == events.CLOSING:
-            self._closing.append(layout)
-
-    def _see_totals(self, rows: Rows) -> None:
-        """The last number that says how many steps there will be."""
-        found: list[tuple[int, int, int]] = []
-        for tag in rows.tags.keys() & self._total_tags.keys():
-            places, values = rows.tags[tag]
-            for place, value in zip(places[::-1].tolist(), values[::-1].tolist(), strict=True):
-                if (total := whole(value)) is not None and total > 0:
-                    found.append((place, self._total_tags[tag], total))
-                    break
-        if found:
-            self.total_steps = max(found)[2]
 
     def _read(self, *, check: bool) -> Iterator[Rows]:
         for path in self.paths:
@@ -191,15 +131,9 @@ class EventColumns:
         tag = text.decode(errors="replace")[:512]
         if not tag or not self._scan.tags.add(text):
             return False
-        if tag in self._tag_of or names.chosen(names.RANK, [tag]) is not None or len(self.tags) >= limits.COLUMNS:
+        if tag in self._tag_of or len(self.tags) >= limits.COLUMNS:
             raise Unsuited
-        own = self._tag_of[tag] = len(self.tags)
-        if names.chosen(names.EPOCH, [tag]) is not None:
-            self._epoch_tags.add(own)
-        for place, line in enumerate(names.TOTAL):
-            if names.chosen([line], [tag]) is not None:
-                self._total_tags.setdefault(own, place)
-        self.tags.append(tag)
+        self._tag_of[tag] = self.add_tag(tag)
         self._grouping.add_tag(self.sort_of(tag))
         return True
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from stepline.importers import limits, names
-from stepline.importers.event_columns import EventColumns, Unsuited
+from stepline.importers.event_columns import EventColumns
 from stepline.importers.imported import Reading, Remarks, Row, kept
 from stepline.importers.naming import name_for
 from stepline.importers.opening import Opened
@@ -31,8 +31,10 @@ from stepline.importers.protobuf import (
     single,
     text,
 )
+from stepline.importers.row_columns import Unsuited
 from stepline.importers.tfrecord import records
-from stepline.kernels import events as kernel_events
+from stepline.kernels import events as scanning
+from stepline.kernels.types import CLOSING, EITHER, EVALUATION, TRAINING
 
 FORMAT = "tensorboard"
 COLUMNS_FROM_BYTES = 4 << 20
@@ -80,9 +82,13 @@ def read(*paths: Path, columns_from_bytes: int = COLUMNS_FROM_BYTES) -> Reading:
 
 def _columns(paths: Sequence[Path], met: dict[Path, Events], remarks: Remarks) -> EventColumns | None:
     """None where the rows have something that is not read as columns."""
-    kernel_events.prepare()
+    scanning.prepare()
     columns = EventColumns(
-        paths, remarks, lambda path, data: _event(data, met[path]), lambda data: _plugin(data)[0], _sort
+        paths=paths,
+        remarks=remarks,
+        read_event=lambda path, data: _event(data, met[path]),
+        plugin_of=lambda data: _plugin(data)[0],
+        sort_of=_sort,
     )
     try:
         columns.look_through()
@@ -115,7 +121,7 @@ def events(opened: Opened, met: Events, remarks: Remarks) -> Iterator[tuple[floa
 def _grouped(opened: Opened, met: Events, remarks: Remarks) -> Iterator[Row]:
     sorts: dict[str, int] = {}
     row: Row | None = None
-    row_sort = kernel_events.EITHER
+    row_sort = EITHER
     for time, step, scalars in events(opened, met, remarks):
         for tag, value in scalars:
             sort = sorts.get(tag)
@@ -129,12 +135,12 @@ def _grouped(opened: Opened, met: Events, remarks: Remarks) -> Iterator[Row]:
                 row is None
                 or row.step != step
                 or tag in row.values
-                or (sort is not row_sort and sort is not kernel_events.EITHER and row_sort is not kernel_events.EITHER)
+                or (sort is not row_sort and sort is not EITHER and row_sort is not EITHER)
             ):
                 if row is not None:
                     yield row
-                row, row_sort = Row({}, step=step, time=time), kernel_events.EITHER
-            if sort is not kernel_events.EITHER:
+                row, row_sort = Row({}, step=step, time=time), EITHER
+            if sort is not EITHER:
                 row_sort = sort
             row.values[tag] = value
     if row is not None:
@@ -144,10 +150,10 @@ def _grouped(opened: Opened, met: Events, remarks: Remarks) -> Iterator[Row]:
 def _sort(tag: str) -> int:
     bare = tag.removeprefix("train/")
     if bare in names.CLOSING and (bare != "train_loss" or bare != tag):
-        return kernel_events.CLOSING
+        return CLOSING
     if names.folded(tag) in {names.folded(name) for name in names.EPOCH}:
-        return kernel_events.EITHER
-    return kernel_events.EVALUATION if names.is_evaluation(tag) else kernel_events.TRAINING
+        return EITHER
+    return EVALUATION if names.is_evaluation(tag) else TRAINING
 
 
 def _plain_scalar(data: bytes, tags: dict[bytes, str]) -> tuple[float, int, list[tuple[str, float]]] | None:

@@ -17,7 +17,7 @@ from stepline.recording.journal import Kind, Record
 from stepline.store import RecordColumns
 
 if TYPE_CHECKING:
-    from stepline.importers.event_columns import EventColumns
+    from stepline.importers.row_columns import RowColumns
 
 Status = Literal["completed", "stopped", "failed"]
 Value = float | str
@@ -121,7 +121,7 @@ class Reading:
     finished: Status | None = None
     message: str | None = None
     key: str | None = None
-    columns: EventColumns | None = None
+    columns: RowColumns | None = None
     """The same rows as columns, where the format gives them so."""
 
 

@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from stepline import frozen
 from stepline.errors import ImportFailed
 from stepline.importers import limits
 from stepline.importers.imported import Reading, Remarks, Row
@@ -117,13 +118,33 @@ def _plain(value: Any) -> Any:
 @lru_cache(maxsize=256)
 def _can_be_read(path: str, size: int, date_ns: int) -> bool:
     """Tried in a process of its own: a flipped byte in a length makes the library ask for terabytes, and abort."""
-    if getattr(sys, "frozen", False):
-        # A packaged app has no interpreter beside it.
-        return True
+    # A packaged app has no interpreter beside it, and tries the file by starting itself.
+    is_packaged = frozen.folder() is not None
+    words = [frozen.TRY_PARQUET] if is_packaged else ["-I", "-c", _TRIAL]
+    environment = {**frozen.outer_environment(), "PYINSTALLER_RESET_ENVIRONMENT": "1"} if is_packaged else None
     tried = subprocess.run(
-        [sys.executable, "-I", "-c", _TRIAL, path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+        [sys.executable, *words, path],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+        env=environment,
     )
     return tried.returncode == 0
+
+
+def try_reading(path: str) -> int:
+    """What that process does in a packaged app: the exit code, where the library lives to tell it."""
+    from arro3.io import read_parquet
+
+    try:
+        with open(path, "rb") as file:
+            for _ in read_parquet(file):
+                pass
+    except BaseException as error:
+        if not _is_the_librarys(error) and not isinstance(error, OSError):
+            raise
+        return 1
+    return 0
 
 
 def _is_the_librarys(error: BaseException) -> bool:

@@ -24,6 +24,7 @@ SPLIT = ("split", "mode", "phase", "stage", "subset", "type", "kind", "job", "co
 """Text columns that may say `train` or `val` of a row whose other columns are named alike for both."""
 METRIC = ("metric", "metric_name", "metric.name", "tag", "key", "name")
 """Text columns that name the metric whose number stands in the column `value`."""
+_TELLING_APART = frozenset((*SPLIT, "value"))
 RECORDS_KEPT = 200_000
 """Records held in memory between looking at a source and taking it in; a longer source is read again, about 1 µs a
 value, instead of taking some hundred bytes a record."""
@@ -301,6 +302,8 @@ def _told_apart(row: Row) -> Row:
     """`{"split": "val", "loss": 2.1}` as `{"split": "val", "val/loss": 2.1}`, for it is no training loss; and
     `{"metric": "loss", "value": 2.1}` as `{"loss": 2.1}`."""
     values = row.values
+    if _TELLING_APART.isdisjoint(values):
+        return row
     if values.get("value").__class__ is float:
         for column in METRIC:
             if values.get(column).__class__ is str:

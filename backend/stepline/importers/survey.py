@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from stepline.importers import limits, names
-from stepline.importers.event_columns import EventColumns
 from stepline.importers.imported import Row, Value
+from stepline.importers.row_columns import RowColumns
 from stepline.importers.values import duration_secs, number, wall_time, whole, whole_after_slash
 
 SHORTEST_RUN_ROWS = 4
@@ -22,6 +22,8 @@ SHORTEST_RUN_ROWS = 4
 _LAYOUTS_KEPT = 20_000
 
 Layout = tuple[str, ...]
+Group = int | tuple[int, Value]
+"""Rows that count their steps together: a number for their loss columns, and the rank where there are several."""
 
 
 @dataclass(slots=True)
@@ -35,9 +37,9 @@ class Places:
     total: int | None = None
     back_rows: list[int] = field(default_factory=list)
     epoch_backs: int = 0
-    last: dict[tuple[Layout, Value | None], float] = field(default_factory=dict)
+    last: dict[Group, float] = field(default_factory=dict)
 
-    def see(self, row: int, group: tuple[Layout, Value | None], value: float, epoch_rose: bool) -> None:
+    def see(self, row: int, group: Group, value: float, epoch_rose: bool) -> None:
         self.read += 1
         self.whole += value.is_integer()
         before = self.last.get(group)
@@ -75,7 +77,7 @@ class _Kind:
     """What a layout's columns may be, found once per layout."""
 
     closing: bool
-    group: Layout
+    group: int
     evaluation: bool
     steps: list[str]
     epochs: list[str]
@@ -105,6 +107,7 @@ class Survey:
         self.closing_rows = 0
         self._columns: dict[str, None] = {}
         self._kinds: dict[Layout, _Kind] = {}
+        self._groups: dict[Layout, int] = {}
         self._seen: dict[Layout, int] = {}
         self._steps: dict[str, Places] = {}
         self._epochs: dict[str, Places] = {}
@@ -125,10 +128,10 @@ class Survey:
         return survey
 
     @classmethod
-    def of_columns(cls, columns: EventColumns) -> Survey:
+    def of_columns(cls, columns: RowColumns) -> Survey:
         """Of rows that bring their step and time and have neither texts nor ranks."""
         survey = cls()
-        survey.own_step = survey.own_time = True
+        survey.own_step, survey.own_time = True, columns.has_times
         survey.rows, survey.total_steps = columns.rows, columns.total_steps
         stretches = columns.stretches.found
         for layout, tags in columns.layouts.items():
@@ -149,8 +152,29 @@ class Survey:
         if kind is None:
             if len(self._kinds) >= _LAYOUTS_KEPT:
                 self._kinds.clear()
-            kind = self._kinds[layout] = _kind_of(layout)
+            kind = self._kinds[layout] = self._kind_of(layout)
         return kind
+
+    def _kind_of(self, layout: Layout) -> _Kind:
+        folds = {name: names.folded(name) for name in layout}
+        losses = tuple(sorted(name for name in folds if names.is_loss(name)))
+
+        def among(table: tuple[str, ...]) -> list[str]:
+            lines = {names.folded(line): place for place, line in reversed(list(enumerate(table)))}
+            return sorted((name for name, fold in folds.items() if fold in lines), key=lambda name: lines[folds[name]])
+
+        training_loss = any(not names.is_evaluation(name) for name in losses)
+        return _Kind(
+            closing=names.is_closing(layout),
+            group=self._groups.setdefault(losses or layout, len(self._groups)),
+            evaluation=not training_loss and any(names.is_evaluation(name) for name in layout),
+            steps=among(names.STEP),
+            epochs=among(names.EPOCH),
+            clocks=among(names.CLOCK),
+            elapsed=among(names.ELAPSED),
+            totals=among(names.TOTAL),
+            rank=next(iter(among(names.RANK)), None),
+        )
 
     def _see(self, row: Row) -> None:
         values = row.values
@@ -158,10 +182,11 @@ class Survey:
         if layout not in self._seen and len(self._seen) >= _LAYOUTS_KEPT:
             self._count_layouts()
         self._seen[layout] = self._seen.get(layout, 0) + 1
-        for name, value in values.items():
-            if value.__class__ is str:
-                self.texts[name] = self.texts.get(name, 0) + 1
-        kind = self.kind_of(layout)
+        if str in {*map(type, values.values())}:
+            for name, value in values.items():
+                if value.__class__ is str:
+                    self.texts[name] = self.texts.get(name, 0) + 1
+        kind = self._kinds.get(layout) or self.kind_of(layout)
         rank = values[kind.rank] if kind.rank else None
         if rank is not None and (rank in self.ranks or len(self.ranks) < 1024):
             self.ranks[rank] = self.ranks.get(rank, 0) + 1
@@ -189,11 +214,12 @@ class Survey:
     def _see_epoch(self, row: Row, kind: _Kind, rank: Value | None) -> bool:
         rose = False
         for name in kind.epochs:
-            places = self._epochs.setdefault(name, Places())
+            places = self._epochs.get(name) or self._epochs.setdefault(name, Places())
             places.present += 1
-            value = number(row.values[name])
+            given = row.values[name]
+            value = given if given.__class__ is float else number(given)
             if value is None:
-                found = whole(row.values[name])
+                found = whole(given)
                 value = None if found is None else float(found)
             if value is None or not math.isfinite(value):
                 continue
@@ -201,30 +227,31 @@ class Survey:
                 rose = value > self._epoch_before
                 self._epoch_before = value
             if not kind.closing:
-                places.see(self.rows, (kind.group, rank), value, False)
+                places.see(self.rows, kind.group if rank is None else (kind.group, rank), value, False)
         return rose
 
     def _see_step(self, row: Row, kind: _Kind, rank: Value | None, epoch_rose: bool) -> None:
         if row.step is not None:
             self.own_step = True
-            places = self._steps.setdefault("", Places())
+            places = self._steps.get("") or self._steps.setdefault("", Places())
             places.present += 1
             if not kind.closing:
-                places.see(self.rows, (kind.group, rank), float(row.step), False)
+                places.see(self.rows, kind.group if rank is None else (kind.group, rank), float(row.step), False)
             return
         for name in kind.steps:
-            places = self._steps.setdefault(name, Places())
+            places = self._steps.get(name) or self._steps.setdefault(name, Places())
             places.present += 1
-            step = whole(row.values[name])
+            given = row.values[name]
+            step = whole(given)
             if step is None:
                 continue
-            if (total := whole_after_slash(row.values[name])) is not None:
+            if given.__class__ is str and (total := whole_after_slash(given)) is not None:
                 places.total = total
             if kind.closing:
                 places.read += 1
                 places.whole += 1
             else:
-                places.see(self.rows, (kind.group, rank), float(step), epoch_rose)
+                places.see(self.rows, kind.group if rank is None else (kind.group, rank), float(step), epoch_rose)
 
     def _count_layouts(self) -> None:
         for layout, count in self._seen.items():
@@ -306,25 +333,3 @@ class Survey:
 def _is_elapsed(clocks: Clocks, rows: int) -> bool:
     """Time since the start never falls but at a restart; a time per step goes up and down."""
     return clocks.read > 0 and clocks.falls * SHORTEST_RUN_ROWS < max(1, clocks.read) and clocks.largest > clocks.first
-
-
-def _kind_of(layout: Layout) -> _Kind:
-    folds = {name: names.folded(name) for name in layout}
-    losses = tuple(sorted(name for name in folds if names.is_loss(name)))
-
-    def among(table: tuple[str, ...]) -> list[str]:
-        lines = {names.folded(line): place for place, line in reversed(list(enumerate(table)))}
-        return sorted((name for name, fold in folds.items() if fold in lines), key=lambda name: lines[folds[name]])
-
-    training_loss = any(not names.is_evaluation(name) for name in losses)
-    return _Kind(
-        closing=names.is_closing(layout),
-        group=losses or layout,
-        evaluation=not training_loss and any(names.is_evaluation(name) for name in layout),
-        steps=among(names.STEP),
-        epochs=among(names.EPOCH),
-        clocks=among(names.CLOCK),
-        elapsed=among(names.ELAPSED),
-        totals=among(names.TOTAL),
-        rank=next(iter(among(names.RANK)), None),
-    )

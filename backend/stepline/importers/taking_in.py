@@ -57,6 +57,8 @@ class ImportResult:
     left_out: list[Remark] = field(default_factory=list)
     left_out_count: int = 0
     error: SteplineError | None = None
+    is_new: bool = False
+    """Whether the task was not there before, in no form."""
 
 
 class _Cancelled(Exception):
@@ -80,7 +82,7 @@ def import_paths(
     moment: their histories are known by their content, and nothing tells of that folder. `asked` is False where nobody
     named the paths: then a file counts as one found in a folder. What is `growing` has no end yet: its last run runs.
     `progress` and `cancelled` are called every few megabytes read and every PIECE_RECORDS records written at least;
-    once `cancelled` says True, nothing of the task at hand is kept, and its result is `cancelled`. Raises StoreError.
+    once `cancelled` says True, nothing that is new is kept, and its results are `cancelled`. Raises StoreError.
     """
     results: list[ImportResult] = []
     for index, path in enumerate(paths):
@@ -99,13 +101,27 @@ def import_paths(
         except OSError as error:
             results.append(ImportResult(path, "failed", error=_unreadable(path, error)))
         except _Cancelled:
+            if asked:
+                _take_back(store, results)
             results.append(ImportResult(path, "cancelled"))
             break
+        except KeyboardInterrupt:
+            _take_back(store, results)
+            raise
         finally:
             watch.progress(path, (index + 1) / len(paths))
         if len(results) == results_before:
             results.append(ImportResult(path, "unchanged"))
     return results if uploaded is None else [_as_chosen(result, uploaded) for result in results]
+
+
+def _take_back(store: Store, results: list[ImportResult]) -> None:
+    """Of what a person called off nothing stays, the tasks included that were whole before. What was there before and
+    grew has grown."""
+    new = [each for each in results if each.is_new]
+    store.take_back([each.task_id for each in new if each.task_id is not None])
+    for each in new:
+        each.state, each.task_id, each.records = "cancelled", None, 0
 
 
 class _Watch:
@@ -182,6 +198,7 @@ def _take_in(store: Store, task: ImportedTask, watch: _Watch, growing: bool) -> 
     grown = known is not None and is_prefix(known, task)
     result.state = "imported" if known is None else "grown" if grown else "replaced"
     result.task_id = known.task_id if known is not None else _task_id(store, task)
+    result.is_new = _name_of(store, result.task_id) is None
     with store.together() as together:
         if known is not None and not grown:
             together.drop_runs([run.run_id for run in known.runs])
@@ -306,9 +323,13 @@ def _run_id(store: Store, task_id: str, index: int, run: ImportedRun, first: Pie
 
 
 def _shown(store: Store, task_id: str, name: str) -> str:
+    return _name_of(store, task_id) or name
+
+
+def _name_of(store: Store, task_id: str) -> str | None:
     with suppress(TaskNotFound):
         return store.task(task_id).name
-    return name
+    return None
 
 
 def _naming(path: Path, error: SteplineError) -> SteplineError:

@@ -15,7 +15,8 @@ from typing import Any
 
 from stepline.errors import ImportFailed
 from stepline.importers import limits
-from stepline.importers.imported import Reading, Remarks, Row
+from stepline.importers.entry_columns import ENTRIES_FROM, columns_of
+from stepline.importers.imported import Reading, Remarks, Row, kept
 from stepline.importers.lines import document
 from stepline.importers.naming import name_for
 from stepline.importers.opening import Opened
@@ -54,8 +55,8 @@ def read(path: Path) -> Reading:
     return reading_of(state, path, remarks)
 
 
-def reading_of(state: Any, path: Path, remarks: Remarks) -> Reading:
-    """`state`: the parsed document, or a bare list of its entries."""
+def reading_of(state: Any, path: Path, remarks: Remarks, *, columns_from: int = ENTRIES_FROM) -> Reading:
+    """`state`: the parsed document, or a bare list of its entries; as columns from so many entries on."""
     if isinstance(state, list):
         state = {"log_history": state}
     if not isinstance(state, dict) or not isinstance(state.get("log_history"), list):
@@ -65,8 +66,9 @@ def reading_of(state: Any, path: Path, remarks: Remarks) -> Reading:
             action="Give the file that the trainer wrote, or its folder",
         )
     entries = state["log_history"]
-    rows = list(_rows(entries, remarks))
-    if not rows:
+    columns = columns_of(entries, path.stat().st_mtime) if len(entries) >= columns_from else None
+    made = kept(lambda: _rows(entries, remarks))
+    if columns is None and not any(True for _ in made()):
         raise ImportFailed(
             f"{path} holds no history",
             why=f'Its "log_history" has {"no entry" if not entries else "no entry that can be read"}',
@@ -80,10 +82,11 @@ def reading_of(state: Any, path: Path, remarks: Remarks) -> Reading:
         FORMAT,
         path,
         name_for(path),
-        lambda: iter(rows),
+        made,
         remarks=remarks,
         settings=settings,
         total_steps=total if total is not None and total > 0 else None,
+        columns=columns,
     )
 
 

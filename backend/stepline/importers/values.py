@@ -74,6 +74,8 @@ def _number_in(words: str) -> float | None:
 
 def whole(value: Any) -> int | None:
     """A step: a whole number, also as `"12"`, `12.0` or the first half of `"12/400"`."""
+    if value.__class__ is float:
+        return int(value) if value.is_integer() and -LARGEST_STEP <= value <= LARGEST_STEP else None
     if isinstance(value, str) and "/" in value:
         value = value.split("/", 1)[0]
     found = number(value)

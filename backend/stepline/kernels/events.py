@@ -1,6 +1,6 @@
 """Event files into columns: TensorFlow's records and the scalars in them, scanned; scalars into rows; rows into runs.
 
-There is no plain twin: until the compiled scan is ready nothing is scanned, and the caller reads the file otherwise.
+The scan has no plain twin: until it is ready nothing is scanned, and the caller reads the file otherwise.
 `stepline.importers.event_file` is what it is tested against.
 """
 
@@ -12,15 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stepline.kernels import plain_rows
 from stepline.kernels.crc32c import crc32c, masked
-from stepline.kernels.types import Bytes, Floats, Ints
+from stepline.kernels.types import CLOSING, EITHER, EVALUATION, TRAINING, Bytes, Floats, Ints
 
 MORE, FULL, UNKNOWN, NO_LENGTH, OTHER, DAMAGED, TOO_MANY = range(7)
 """Why a scan stopped: no whole record is left, no room is left, a text is not known, a length does not fit its sum.
 What a record is that was not read: another event than it knows, damaged data. Why grouping stopped: too many
 layouts."""
-EITHER, TRAINING, EVALUATION, CLOSING = range(4)
-"""Sorts of tags: of any row, of a training row, an evaluation, the closing row."""
 LONGEST_CHECKED = 1 << 16
 """Bytes of the longest record whose data's sum is checked: longer ones hold graphs and pictures."""
 FORM_BYTES = 256
@@ -268,7 +267,7 @@ class Stretches:
     def see(self, rows: Rows) -> None:
         row, passed = 0, -1
         while True:
-            row, back, after, self._clock, self._closed, self.repeats = _grouping.survey(
+            row, back, after, self._clock, self._closed, self.repeats = (_grouping or plain_rows).survey(
                 rows.time, rows.step, rows.layout, row, len(rows), passed, self._groups, self._sorts, self._last,
                 self._seen_at, self._clock, self._closed, self.repeats, self._first_time, self._last_step, self._held,
             )  # fmt: skip

@@ -7,7 +7,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from stepline.kernels.events import CLOSING, EITHER, FULL, MORE, TOO_MANY
+from stepline.kernels.events import FULL, MORE, TOO_MANY
+from stepline.kernels.types import CLOSING, EITHER
 
 _flags = types.Array(types.uint8, 1, "C", readonly=True)
 _ints = types.Array(types.int64, 1, "C", readonly=True)

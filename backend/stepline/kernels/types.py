@@ -13,6 +13,9 @@ Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint64]
 
+EITHER, TRAINING, EVALUATION, CLOSING = range(4)
+"""Sorts of tags: of any row, of a training row, an evaluation, the closing row."""
+
 
 class Extremes(NamedTuple):
     """One entry a cell. Places are indices into the values; -1 where a cell has none of the kind."""

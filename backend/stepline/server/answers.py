@@ -54,11 +54,14 @@ def register(app: Flask) -> None:
     @app.errorhandler(Exception)
     def bug(error: Exception) -> Response:
         log.error("A request could not be answered", exc_info=error)
-        body = ErrorBody(
-            code="internal",
-            what="Stepline could not answer this",
-            why=f"A fault in Stepline itself ({type(error).__name__})",
-            action="Try again; if it stays, report it with the output of `stepline doctor`",
-            lost=None,
-        )
-        return answer(body, 500)
+        return answer(of_bug(error), 500)
+
+
+def of_bug(error: Exception) -> ErrorBody:
+    return ErrorBody(
+        code="internal",
+        what="Stepline could not answer this",
+        why=f"A fault in Stepline itself ({type(error).__name__})",
+        action="Try again; if it stays, report it with the output of `stepline doctor`",
+        lost=None,
+    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from stepline.home import Home
+from stepline.intake import Progress
 from stepline.live import Live
 from stepline.store import Store
 from stepline.wire import DemoBegun, Imported, TakenIn, TaskDetail, Trash
@@ -27,8 +28,8 @@ class Door(Protocol):
         """Take in what lies in the home and at these paths; what became of each."""
         ...
 
-    def take_in_uploaded(self, folder: Path) -> list[Imported]:
-        """Take in what lies in `folder` for the moment."""
+    def take_in_uploaded(self, folder: Path, progress: Progress, cancelled: Callable[[], bool]) -> list[Imported]:
+        """Take in what lies in `folder` for the moment; nothing of it once `cancelled` says so."""
         ...
 
     def trash(self) -> Trash: ...

@@ -10,6 +10,7 @@ from flask import Request, Response
 from stepline.errors import Unavailable
 from stepline.writer import Address
 
+_PIECE_BYTES = 1 << 16
 TIMEOUT_SECS = 600.0
 """Taking in a backlog of journals takes as long as it takes; a writer that died is noticed at once."""
 
@@ -28,14 +29,18 @@ def forward(request: Request, writer: Address) -> Response:
         headers["Content-Length"] = str(request.content_length or 0)
         connection.request(request.method, f"{path}?{query}" if query else path, request.stream, headers)
         answer = connection.getresponse()
-        return Response(
-            answer.read(), answer.status, content_type=answer.getheader("Content-Type", "application/octet-stream")
-        )
     except (OSError, http.client.HTTPException) as error:
+        connection.close()
         raise Unavailable(
             "The Stepline that writes this home does not answer",
             why=str(error) or type(error).__name__,
             action="Try again in a few seconds: this one takes over when that one has ended",
         ) from error
-    finally:
-        connection.close()
+    # As it comes: an import tells how far it is, and one whose page went away is called off there too.
+    response = Response(
+        iter(lambda: answer.read1(_PIECE_BYTES), b""),
+        answer.status,
+        content_type=answer.getheader("Content-Type", "application/octet-stream"),
+    )
+    response.call_on_close(connection.close)
+    return response

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from flask import Flask, Response, request
 
-from stepline import __version__, environments, exporters, facts, history
+from stepline import __version__, environments, exporters, facts, history, kernels
 from stepline.errors import Unavailable, UsageError
 from stepline.history import Smoothing
 from stepline.intake import taken
@@ -58,6 +58,7 @@ def register(app: Flask, door: Door) -> None:
             "writer": door.is_writer,
             "notes": door.notes(),
             "watched": [{"path": str(folder), "problem": problem_of(folder)} for folder in watched_folders(door.store)],
+            "kernels": "ready" if kernels.ready() else "failed" if kernels.failure() else "preparing",
         }
         return json_answer(known)
 
@@ -195,8 +196,7 @@ def register(app: Flask, door: Door) -> None:
 
     @app.post(uploads.PATH)
     def import_() -> Response:
-        with uploads.received(request, door.home) as folder:
-            return json_answer(taken(door.take_in_uploaded(folder)))
+        return uploads.taken_in(request, door)
 
     @app.post("/api/demo")
     def demo() -> Response:

@@ -167,6 +167,14 @@ class Store:
         self._tasks.all()
         return gone
 
+    def take_back(self, task_ids: Sequence[str]) -> None:
+        """Take away tasks whose import was called off, as if they had never come."""
+        with self._writing, sqlite.writing(self._database):
+            writing.count_change(self._database)
+            trash.take_back(self._database, task_ids)
+        # The numbers of their rows may be given again.
+        self._tasks.all()
+
     def welcome_run(self, run_id: str) -> None:
         """Let a run come again whose task was removed: somebody asked for it."""
         with self._writing, sqlite.writing(self._database):

@@ -47,6 +47,13 @@ def put(database: sqlite.Database, task_uids: Sequence[str], time: float, change
         statements.update(database, TaskModel, {"trashed": time, "changed": change}, uid=uid)
 
 
+def take_back(database: sqlite.Database, task_uids: Sequence[str]) -> None:
+    """Take these tasks away as if they had never come."""
+    for uid in task_uids:
+        statements.update(database, TaskModel, {"trashed": 0.0}, uid=uid)
+    remove(database, task_uids, None)
+
+
 def restore(database: sqlite.Database, task_uids: Sequence[str], change: int) -> None:
     """Raises TaskNotFound."""
     for uid in task_uids:
@@ -54,8 +61,9 @@ def restore(database: sqlite.Database, task_uids: Sequence[str], change: int) ->
             raise _not_found(uid)
 
 
-def remove(database: sqlite.Database, task_uids: Sequence[str], time: float) -> list[str]:
-    """Take these tasks away with all that belongs to them, those that lie in the trash; the ids of their runs."""
+def remove(database: sqlite.Database, task_uids: Sequence[str], time: float | None) -> list[str]:
+    """Take these tasks away with all that belongs to them, those that lie in the trash; the ids of their runs, which
+    are remembered where a `time` is given."""
     gone: list[str] = []
     for uid in task_uids:
         found = statements.select(database, TaskModel, ("id", "trashed"), uid=uid)
@@ -71,9 +79,9 @@ def remove(database: sqlite.Database, task_uids: Sequence[str], time: float) -> 
             model.delete().where(model.task_id == number).execute(database)
         SourceModel.delete().where(SourceModel.task_id == uid).execute(database)
         TaskModel.delete().where(TaskModel.id == number).execute(database)
-        statements.insert(
-            database, RemovedRunModel, ("uid", "task_id", "removed"), [(run, uid, time) for run in runs], key=("uid",)
-        )
+        if time is not None:
+            rows = [(run, uid, time) for run in runs]
+            statements.insert(database, RemovedRunModel, ("uid", "task_id", "removed"), rows, key=("uid",))
         gone += runs
     if gone:
         count_removal(database)

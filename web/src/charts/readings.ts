@@ -60,6 +60,9 @@ export function runOf(series: SeriesFrame, hover: Hover): number | null {
   return run
 }
 
+/** Samples come every ten seconds. */
+const FARTHEST_SECS = 15
+
 export interface Reading {
   metric: string
   /** Null where the metric is not smoothed. */
@@ -104,6 +107,40 @@ export function readingsAt(
     rows.push({ metric, smooth: kind.smoothed ? smoothAt(line, hover.sequence) : null, raw })
   }
   return head ? { ...head, rows } : null
+}
+
+/** The record of any drawn series that is nearest to a moment, in Unix seconds; null where nothing is drawn. */
+export function recordAtTime(frames: Iterable<SeriesFrame>, time: number): Hover | null {
+  let nearest: Hover | null = null
+  let least = Infinity
+  for (const { lines } of frames) {
+    for (const line of lines) {
+      const place = nearestPlace(line.raw.time.values, time)
+      if (place < 0) continue
+      const distance = Math.abs(line.raw.time.at(place) - time)
+      if (distance >= least) continue
+      least = distance
+      nearest = hoverOf(line, place)
+    }
+  }
+  return nearest
+}
+
+/** What was sampled nearest to a moment; null where that is further away than samples are from one another. */
+export function sampleAt(series: SeriesFrame, time: number): number | null {
+  let nearest: number | null = null
+  let least = FARTHEST_SECS
+  for (const { raw } of series.lines) {
+    const place = nearestPlace(raw.time.values, time)
+    if (place < 0) continue
+    // Thinned, drawn points lie further apart than samples.
+    const apart = Math.max(0, raw.time.at(-1) - raw.time.at(0)) / raw.time.length
+    const distance = Math.abs(raw.time.at(place) - time)
+    if (distance > Math.max(least, 2 * apart)) continue
+    least = distance
+    nearest = raw.value.at(place)
+  }
+  return nearest
 }
 
 /** In a line every broken value is NaN; which one it was, infinity perhaps, its mark says. */

@@ -2,7 +2,7 @@
  * What all charts of the page have in common: one axis, one set of colours and words, one order. It turns the session's state
  * into the planner's input, for a chart on the page as for one in an exported picture.
  */
-import { computed, effectScope, watch, type ComputedRef, type ShallowRef } from 'vue'
+import { computed, effectScope, shallowRef, watch, type ComputedRef, type ShallowRef } from 'vue'
 import { axisExtent } from './axes'
 import type { ChartSize } from './geometry'
 import type { ChartWords, Measure } from './graphics'
@@ -31,9 +31,17 @@ export interface Stage {
   view: ComputedRef<Span | null>
   /** The metrics that are drawn, in the order of the charts: the rows of the joint tooltip. */
   order: ComputedRef<string[]>
+  /** GPU and system figures while their charts are open, placed by time: further rows of the joint tooltip. */
+  system: ShallowRef<readonly SystemCurve[]>
   seriesOf(metric: string): SeriesFrame | null
   /** Everything a chart is planned from; null while there is nothing to draw. */
   input(metric: string, size: ChartSize, width: number, height: number): PlanInput | null
+}
+
+export interface SystemCurve {
+  title: string
+  unit: string
+  series: SeriesFrame
 }
 
 const UNITS: Record<Axis, string> = {
@@ -103,6 +111,7 @@ function createStage(session: Session): Stage {
     whole,
     view,
     order,
+    system: shallowRef([]),
     seriesOf,
     input(metric, size, width, height) {
       const series = seriesOf(metric)

@@ -14,6 +14,8 @@ export interface Importing {
   name: string
   /** Of the bytes to send; 1: all are sent, and are being read. */
   share: number
+  /** Of the reading. */
+  read: number
   cancel: () => void
 }
 
@@ -58,12 +60,15 @@ export const useImports = createSharedComposable(() => {
     }
     const name = files[0]!.path.split('/')[0]!
     const ending = new AbortController()
-    importing.value = { name, share: 0, cancel: () => ending.abort() }
+    importing.value = { name, share: 0, read: 0, cancel: () => ending.abort() }
     try {
       const sent = (share: number) => {
         if (importing.value) importing.value.share = share
       }
-      await tell(await upload(files, sent, ending.signal))
+      const read = (share: number) => {
+        if (importing.value) Object.assign(importing.value, { share: 1, read: share })
+      }
+      await tell(await upload(files, sent, read, ending.signal))
     } catch (error) {
       if (isAborted(error)) say(t('import.cancelled'))
       else sayError(t('import.failed', { name }), error)

@@ -125,6 +125,7 @@ export class Server {
         writer: true,
         notes: [],
         watched: [],
+        kernels: 'ready',
       }),
     }
   }

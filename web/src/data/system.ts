@@ -75,6 +75,14 @@ export function timeExtent(all: Iterable<SeriesFrame>): Span | null {
   return first <= last ? { first, last: Math.max(last, first + 1) } : null
 }
 
+/** When the newest sample of all series was taken; null where there is none. */
+export function newestSample(all: Iterable<SeriesFrame>): number | null {
+  let newest = -Infinity
+  for (const { lines } of all)
+    for (const { raw } of lines) if (raw.time.length > 0) newest = Math.max(newest, raw.time.at(-1))
+  return newest === -Infinity ? null : newest
+}
+
 /** The time of what lies in `view` on the page's axis, as the drawn points tell it; null where none lies there. */
 export function timesIn(view: Span, drawn: Iterable<SeriesFrame>): Span | null {
   let first = Infinity

@@ -1,5 +1,5 @@
 /** Files from the person's machine to POST /api/imports. By XMLHttpRequest: `fetch` does not tell how much was sent. */
-import type { TakenIn } from '../wire'
+import type { ErrorAnswer, ImportProgress, TakenIn } from '../wire'
 import { refusal, RequestFailed } from './api'
 
 /** As the server has it (docs/server.md). */
@@ -12,8 +12,22 @@ export interface ChosenFile {
   path: string
 }
 
-/** `sent` gets the share of the bytes that is sent, 0 to 1. Taken back by `signal` it fails as `isAborted` says. */
-export function upload(files: readonly ChosenFile[], sent: (share: number) => void, signal: AbortSignal) {
+type Said = ImportProgress | TakenIn | ErrorAnswer
+
+/** The whole lines of an answer that still comes. */
+export function saidSoFar(text: string): Said[] {
+  const lines = text.split('\n')
+  return lines.slice(0, -1).map((line) => JSON.parse(line) as Said)
+}
+
+/** `sent` gets the share of the bytes that is sent, `read` that of their import, 0 to 1. Taken back by `signal`, in
+ * either part, it fails as `isAborted` says, and nothing of it is kept. */
+export function upload(
+  files: readonly ChosenFile[],
+  sent: (share: number) => void,
+  read: (share: number) => void,
+  signal: AbortSignal,
+) {
   const form = new FormData()
   for (const { file, path } of files) {
     form.append('file', file, path)
@@ -23,9 +37,17 @@ export function upload(files: readonly ChosenFile[], sent: (share: number) => vo
     const request = new XMLHttpRequest()
     request.open('POST', 'api/imports')
     request.upload.onprogress = (event) => sent(event.total > 0 ? event.loaded / event.total : 0)
+    request.onprogress = () => {
+      const last = request.status === 200 ? saidSoFar(request.responseText).at(-1) : undefined
+      if (last && 'share' in last) read(last.share)
+    }
     request.onload = () => {
-      if (request.status === 200) resolve(JSON.parse(request.responseText) as TakenIn)
-      else {
+      if (request.status === 200) {
+        const last = saidSoFar(request.responseText).at(-1)
+        if (last && 'imported' in last) resolve(last)
+        else if (last && 'error' in last) reject(new RequestFailed(last.error, 422))
+        else request.onerror?.(new ProgressEvent('error'))
+      } else {
         const answer = new Response(request.responseText, { status: request.status, statusText: request.statusText })
         refusal(answer).then((body) => reject(new RequestFailed(body, request.status)), reject)
       }

@@ -387,6 +387,7 @@ export const en = {
     delete: 'delete',
   },
   log: {
+    untimed: 'The imported file tells no times',
     masked: 'NaN, logged as 0 by the trainer: no point of the curve',
     title: 'Training log',
     label: 'Training log',
@@ -612,7 +613,7 @@ export const en = {
     drop: 'Drop files or folders to import their history',
     dropped: 'what was dropped',
     sending: 'Importing {name}, {percent} sent',
-    reading: 'Importing {name}',
+    reading: 'Importing {name}, {percent}',
     one: 'Imported “{name}”, {n} record. | Imported “{name}”, {n} records.',
     nothingNew: '“{name}” is here already, with nothing new.',
     several: 'Imported {n} task. | Imported {n} tasks.',

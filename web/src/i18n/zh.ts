@@ -380,6 +380,7 @@ export const zh: Messages = {
     delete: '删除',
   },
   log: {
+    untimed: '导入的文件没有记录时间',
     masked: '实为 NaN，被训练器记为 0：不计入曲线',
     title: '训练日志',
     label: '训练日志',
@@ -603,7 +604,7 @@ export const zh: Messages = {
     drop: '松开即可导入这些文件或文件夹中的训练记录',
     dropped: '拖入的内容',
     sending: '正在导入 {name}，已发送 {percent}',
-    reading: '正在导入 {name}',
+    reading: '正在导入 {name}，已完成 {percent}',
     one: '已导入“{name}”，共 {n} 条记录。',
     nothingNew: '“{name}”已经在这里，没有新内容。',
     several: '已导入 {n} 个任务。',
