@@ -1,6 +1,6 @@
 """Draws the icon's sizes from icons/stepline.svg: PNG for Linux, .ico for Windows, .icns for macOS.
 
-python build/icons.py FOLDER
+python build/icons.py FOLDER        Qt draws; where the window is not Qt's, it is there for this alone
 """
 
 from __future__ import annotations

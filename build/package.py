@@ -4,9 +4,11 @@
     stepline_recorder-V-py3-none-any.whl                what a training needs: pure Python, without a dependency
     stepline_V_amd64.deb                                Debian, Ubuntu
     stepline-V-linux-x86_64.tar.zst                     other Linux systems; its install.sh needs no root
+    stepline-V-windows-x86_64.exe                       on Windows, by Inno Setup: an installer
+    stepline-V-macos-MACHINE.dmg                        on macOS: a disk image with Stepline.app
     stepline-V.cdx.json, SHA256SUMS                     what is inside (CycloneDX), checksums
 
-On Windows and macOS it stops after the app's folder; that was never run.
+What concerns Windows and macOS was never run.
 The app is built in an environment of its own below .cache/package (requirements/package.txt), without torch.
 """
 
@@ -197,6 +199,35 @@ def tarball(folder: Path) -> Path:
     return place
 
 
+def installer(folder: Path) -> None:
+    """Windows: build/windows/stepline.iss, which looks for WebView2."""
+    known = (Path(os.environ.get("PROGRAMFILES(X86)", "")) / "Inno Setup 6" / "ISCC.exe", Path("iscc"))
+    compiler = next((path for path in known if shutil.which(path)), None)
+    if compiler is None:
+        say("Inno Setup 6 is not installed, so there is no installer")
+        return
+    told = (f"/DVersion={VERSION}", f"/DApp={folder}", f"/DIcon={WORK / 'icons' / 'stepline.ico'}", f"/O{DIST}")
+    run(compiler, "/Qp", *told, ROOT / "build" / "windows" / "stepline.iss")
+
+
+def disk_image(folder: Path) -> None:
+    """macOS: the app beside a link to where apps lie, signed without an identity, where STEPLINE_SIGNATURE names none.
+
+    Whoever downloads such a one has to allow it in the system's settings.
+    """
+    bundle = folder.with_name("Stepline.app")
+    inside = bundle / "Contents" / "Resources"
+    for name in ("recorder", "licenses"):
+        shutil.copytree(folder / name, inside / name)
+    run("codesign", "--force", "--deep", "--sign", os.environ.get("STEPLINE_SIGNATURE", "-"), bundle)
+    image = fresh("dmg")
+    shutil.copytree(bundle, image / "Stepline.app", symlinks=True)
+    (image / "Applications").symlink_to("/Applications")
+    place = DIST / f"stepline-{VERSION}-macos-{platform.machine()}.dmg"
+    place.unlink(missing_ok=True)
+    run("hdiutil", "create", "-volname", "Stepline", "-srcfolder", image, "-format", "UDZO", place)
+
+
 def checksums() -> None:
     lines = []
     for file in sorted(DIST.iterdir()):
@@ -217,6 +248,10 @@ def main() -> None:
             deb(folder)
         if available("zstd", "there is no archive"):
             tarball(folder)
+    elif WINDOWS:
+        installer(folder)
+    else:
+        disk_image(folder)
     checksums()
     for file in sorted(DIST.iterdir()):
         say(f"{file.stat().st_size / 1e6:7.1f} MB  {file.relative_to(ROOT)}")

@@ -7,9 +7,12 @@ import importlib.util
 import json
 import os
 import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,6 +28,7 @@ from stepline_desktop.place import MINIMUM, Place, Screen, fit, from_setting
 from stepline_desktop.words import CHINESE, ENGLISH, words
 from tests.desks import LOGIN, NOTIFICATIONS, desk
 from tests.front_door import wait_for
+from tests.import_files import log_history, trainer_state
 from tests.programs import Program
 from tests.screens import Page, close, free_port, geometry, screen, window_on, xdotool
 
@@ -132,6 +136,11 @@ def test_the_window_shows_the_page_and_remembers_its_place(display: str, home: H
         page = Page(port)
         wait_for(lambda: page.shows("pilot"))
         assert page.run("!document.createElement('canvas').getContext('webgl')"), "it must not use the GPU"
+        before = page.run("devicePixelRatio")
+        xdotool(display, "windowfocus", "--sync", window)
+        xdotool(display, "key", "ctrl+plus")
+        wait_for(lambda: page.run("devicePixelRatio") > before)
+        zoomed = page.run("devicePixelRatio")
         page.close()
         xdotool(display, "windowsize", window, "1000", "700")
         xdotool(display, "windowmove", window, "120", "80")
@@ -139,12 +148,16 @@ def test_the_window_shows_the_page_and_remembers_its_place(display: str, home: H
         close(display, window)
         assert program.ends() == 0
     assert read_address(home) is None
-    with opened(display, home, "open") as program:
+    with opened(display, home, "open", port=port) as program:
         again = geometry(display, window_on(display))
+        page = Page(port)
+        wait_for(lambda: page.run("devicePixelRatio") == zoomed)
+        page.close()
         assert (again["X"], again["Y"], again["WIDTH"], again["HEIGHT"]) == (120, 80, 1000, 700)
         program.process.send_signal(signal.SIGTERM)
         assert program.ends() == 0
-        assert program.told == []
+        # The port that this test looks through tells of itself.
+        assert [line for line in program.told if line and not line.startswith("DevTools")] == []
 
 
 def test_a_second_start_brings_the_first_window_forward(display: str, home: Home) -> None:
@@ -158,6 +171,78 @@ def test_a_second_start_brings_the_first_window_forward(display: str, home: Home
         first.process.send_signal(signal.SIGINT)
         assert first.ends() == 0
         assert first.told == []
+
+
+def test_a_page_whose_process_is_killed_comes_back_and_takes_what_a_second_start_brings(
+    display: str, home: Home, tmp_path: Path
+) -> None:
+    with stepline.record("pilot", home=home.path) as run:
+        run.log({"loss": 2.5}, step=1)
+    port = free_port()
+    with opened(display, home, "open", port=port) as program:
+        page = Page(port)
+        wait_for(lambda: page.shows("pilot"))
+        page.close()
+        for each in psutil.Process(program.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if "--type=renderer" in each.cmdline():
+                    each.kill()
+                    psutil.wait_procs([each])
+        page = Page(port)
+        wait_for(lambda: page.shows("pilot"))
+        history = tmp_path / "from elsewhere 训练" / "trainer_state.json"
+        trainer_state(history, log_history(range(10, 51, 10)))
+        with opened(display, home, "open", str(history)) as second:
+            assert second.ends() == 0
+        wait_for(lambda: page.run("document.title") == "from elsewhere 训练 · Stepline")
+        page.close()
+        program.process.send_signal(signal.SIGTERM)
+        assert program.ends() == 0
+
+
+def test_what_the_page_exports_is_saved_by_the_desktops_dialog(display: str, home: Home, tmp_path: Path) -> None:
+    with stepline.record("pilot", home=home.path) as run:
+        run.log({"loss": 2.5}, step=1)
+    with take_in(home) as store:
+        (task,) = store.tasks()
+    with contextlib.closing(Store.open(home.database, writable=True)) as store:
+        store.set_setting("language", "zh")
+        store.set_setting("theme", "dark")
+    port = free_port()
+    with opened(display, home, "open", port=port, HOME=str(tmp_path)) as program:
+        page = Page(port)
+        wait_for(lambda: page.shows("pilot"))
+        # Menus that can be read, in the theme that the page has now.
+        wait_for(lambda: menu_shades(display) == ("dark", "readable"))
+        page.run("fetch('api/settings', {method: 'PUT', body: JSON.stringify({theme: 'light'})})")
+        wait_for(lambda: menu_shades(display) == ("light", "readable"))
+        page.run(f"location.href = 'api/tasks/{task.id}/export?format=csv'")
+        dialog = wait_for(lambda: xdotool(display, "search", "--onlyvisible", "--name", f"^{CHINESE.save}$"))
+        saved = tmp_path / "kept here.csv"
+        # The dialog's own ending is left out: it is added.
+        wait_for(lambda: [typed(display, dialog, saved.with_suffix("")), saved.is_file()][1])
+        assert "2.5" in saved.read_text()
+        page.close()
+        program.process.send_signal(signal.SIGTERM)
+        assert program.ends() == 0
+
+
+def menu_shades(display: str) -> tuple[str, str]:
+    """Of the menus' ground, and whether their letters stand out from it."""
+    shot = ["import", "-window", window_on(display), "-crop", "120x18+2+2", "-depth", "8", "gray:-"]
+    shades = subprocess.run(shot, env={**os.environ, "DISPLAY": display}, capture_output=True, check=True).stdout
+    ground = sorted(shades)[len(shades) // 2]
+    contrast = max(abs(shade - ground) for shade in shades)
+    return ("dark" if ground < 128 else "light"), ("readable" if contrast > 128 else "unreadable")
+
+
+def typed(display: str, dialog: str, path: Path) -> None:
+    """A file's name typed into a dialog, and confirmed; nothing where it has gone."""
+    xdotool(display, "windowfocus", "--sync", dialog)
+    xdotool(display, "key", "--window", dialog, "ctrl+a")
+    xdotool(display, "type", "--window", dialog, str(path))
+    xdotool(display, "key", "--window", dialog, "Return")
+    time.sleep(0.3)
 
 
 def test_it_tells_of_trainings_and_keeps_the_machine_awake(display: str, home: Home, tmp_path: Path) -> None:
@@ -216,13 +301,15 @@ def test_closing_while_a_training_runs_here_asks_first(display: str, home: Home)
     pytest.importorskip("transformers", reason="torch and transformers are missing: make setup")
 
     def question() -> str:
-        return xdotool(display, "search", "--onlyvisible", "--name", f"^{ENGLISH.close_title}$").partition("\n")[0]
+        return xdotool(display, "search", "--onlyvisible", "--name", f"^{CHINESE.close_title}$").partition("\n")[0]
 
     def answer(key: str) -> None:
         """Pressed again while the question stands: a key that comes before the dialog listens is lost."""
         wait_for(question)
         wait_for(lambda: not (question() and [xdotool(display, "key", "--window", question(), key), question()][1]))
 
+    with contextlib.closing(Store.open(home.database, writable=True)) as store:
+        store.set_setting("language", "zh")
     with opened(display, home, "demo") as program:
         window = window_on(display)
         wait_for(lambda: [task for task in tasks(home) if task[1] > 3], 120)

@@ -66,7 +66,11 @@ def find(user_folder: Path | None = None) -> list[Environment]:
 def recorder_wheel() -> Path | None:
     """The recorder's wheel that the packaged app carries; None where Stepline is not packaged."""
     folder = frozen.folder()
-    return None if folder is None else next(iter(sorted((folder / "recorder").glob("*.whl"))), None)
+    if folder is None:
+        return None
+    # In a macOS bundle the program lies in MacOS, and what is no program in Resources.
+    places = (folder / "recorder", folder.parent / "Resources" / "recorder")
+    return next((wheel for place in places for wheel in sorted(place.glob("*.whl"))), None)
 
 
 def stepline_command() -> str:

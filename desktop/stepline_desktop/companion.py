@@ -73,6 +73,7 @@ class Companion:
 
     def _serve(self, desktop: Desktop, looked: Looked) -> tuple[float | None, int]:
         """What the task bar is to show: the mean progress, in hundredths, and the number of unseen news."""
+        self._window.follow()
         said = words(self._memory.setting("language", None))
         wanted = self._memory.setting("notify", None)
         in_front = self._window.is_in_front

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from qtpy.QtCore import QDir, QFileInfo, QObject, QStandardPaths, Qt, QTimer, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QAction, QGuiApplication, QKeySequence  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtGui import QAction, QColor, QGuiApplication, QKeySequence, QPalette  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from stepline_desktop.desktop import DESKTOP_FILE
 from stepline_desktop.menus import Menu
@@ -53,6 +53,7 @@ class QtSide(QObject):
 
     def set_menus(self, menus: Iterable[Menu]) -> None:
         bar = self._native.menuBar()
+        bar.clear()
         for menu in menus:
             place = bar.addMenu(menu.title)
             for entry in menu.entries:
@@ -64,11 +65,17 @@ class QtSide(QObject):
                 action.triggered.connect(lambda _=False, do=entry.do: do())
                 place.addAction(action)
 
-    def set_theme(self, theme: str | None) -> None:
-        """ "light", "dark", or as the system has it: menus and dialogs follow the page."""
+    def set_theme(self, theme: str | None, ground: str | None) -> None:
+        """ "light" or "dark", on that ground, else as the system has it: menus and dialogs follow the page."""
         schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
+        QApplication.setPalette(QPalette())
         with contextlib.suppress(AttributeError):  # before Qt 6.8 it is the system's alone
             QGuiApplication.styleHints().setColorScheme(schemes.get(theme or "", Qt.ColorScheme.Unknown))
+        if ground is not None and (QApplication.palette().window().color().lightness() < 128) != (theme == "dark"):
+            # A desktop without a theme of its own takes no notice.
+            QApplication.setPalette(QPalette(QColor(ground)))
+        # pywebview colours the window's ground alone: the menus' letters were black on black.
+        self._native.setPalette(QApplication.palette())
 
     def run_script(self, script: str) -> None:
         self._view.page().runJavaScript(script)

@@ -8,6 +8,7 @@ are kept.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
 import importlib.util
 import locale
@@ -40,6 +41,8 @@ def prepare() -> None:
     """
     if importlib.util.find_spec("webview") is None:
         raise Unavailable("No window can open", why="pywebview is not installed", action=INSTALL_PACKAGES)
+    if sys.platform == "win32":
+        _find_webview2()
     if sys.platform != "linux":
         return
     if "QT_QPA_PLATFORM" not in os.environ and not has_display():
@@ -52,6 +55,28 @@ def prepare() -> None:
     _load_qt()
     if os.environ.get("QT_QPA_PLATFORM", "xcb").startswith("xcb") and not os.environ.get("WAYLAND_DISPLAY"):
         _reach_display()
+
+
+def _find_webview2() -> None:
+    """Without it pywebview would take Internet Explorer's engine, which cannot show the page."""
+    if sys.platform == "win32":
+        import winreg
+
+        client = r"Microsoft\EdgeUpdate\Clients\{F3017226-FE2A-4295-8BDF-00C3A9A7E4C5}"
+        places = (
+            (winreg.HKEY_LOCAL_MACHINE, rf"SOFTWARE\WOW6432Node\{client}"),
+            (winreg.HKEY_LOCAL_MACHINE, rf"SOFTWARE\{client}"),
+            (winreg.HKEY_CURRENT_USER, rf"Software\{client}"),
+        )
+        for root, place in places:
+            with contextlib.suppress(OSError), winreg.OpenKey(root, place) as key:
+                if winreg.QueryValueEx(key, "pv")[0] not in ("", "0.0.0.0"):
+                    return
+        raise Unavailable(
+            "No window can open",
+            why="The Microsoft Edge WebView2 Runtime is not installed",
+            action="Install its Evergreen Standalone Installer, which needs no network; until then use the browser",
+        )
 
 
 def _set_environment() -> None:

@@ -56,6 +56,7 @@ class Window:
         self._may_close = threading.Event()
         self._asking = threading.Lock()
         self._maximized = False
+        self._wears: tuple[Words, str | None] | None = None
 
     def show(self) -> None:
         if self._may_close.is_set():
@@ -124,8 +125,22 @@ class Window:
 
         self._qt = QtSide(window.native, self._words)
         self._qt.set_zoom(zoom)
-        self._qt.set_theme(self._memory.setting("theme", None))
-        self._qt.set_menus(menus(self._words(), self._doing()))
+        self._dress(self._qt, self._worn())
+
+    def follow(self) -> None:
+        """Take on the language and the theme that the page was given meanwhile."""
+        qt, worn = self._qt, self._worn()
+        if qt is not None and worn != self._wears:
+            qt.call(lambda: self._dress(qt, worn))
+
+    def _worn(self) -> tuple[Words, str | None]:
+        return self._words(), self._memory.setting("theme", None)
+
+    def _dress(self, qt: QtSide, worn: tuple[Words, str | None]) -> None:
+        self._wears = worn
+        said, theme = worn
+        qt.set_theme(theme, GROUND.get(theme or ""))
+        qt.set_menus(menus(said, self._doing()))
 
     def _plain_menus(self) -> list[Any]:
         """pywebview's own, which have no keys; Qt's are made by `_make_qt`."""

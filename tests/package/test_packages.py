@@ -6,23 +6,29 @@ ours; the wheels in a fresh virtual environment. What is looked at stands in scr
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import shutil
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import stepline
+from stepline.home import Home
+from stepline.store import migrations, sqlite
 from tests.front_door import wait_for
 from tests.import_files import log_history, trainer_state
 from tests.screens import Page, close, free_port, screen, xdotool
@@ -30,6 +36,7 @@ from tests.screens import Page, close, free_port, screen, xdotool
 ROOT = Path(__file__).parents[2]
 DIST = ROOT / "dist"
 LEAN = ROOT / ".cache" / "package" / "venv"
+APP = ROOT / ".cache" / "package" / "app" / "stepline" / "stepline"
 PICTURES = ROOT / "screenshots" / "packages"
 STARTS_SECS = 90.0
 USER = 1000
@@ -40,6 +47,16 @@ def package(pattern: str) -> Path:
     if not found:
         pytest.skip(f"dist/{pattern} is not there: make package")
     return found[-1]
+
+
+def app() -> Path:
+    if not APP.is_file():
+        pytest.skip("the app is not built: make package")
+    return APP
+
+
+def outer() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
 
 
 @dataclass
@@ -164,6 +181,34 @@ def tasks(bare: Bare, program: str, user: int) -> list[dict]:
     return json.loads(bare.run(program, "tasks", "--json", user=user))
 
 
+def kernels_are_compiled_once(bare: Bare) -> None:
+    """As a user who cannot write the program's folder: the first start compiles, the second finds what it left."""
+    bare.run("useradd", "--create-home", "--uid", str(USER), "user")
+    home = bare.root / "home/user/.local/share/stepline"
+    kept: list[dict[str, int]] = []
+    for _ in range(2):
+        with subprocess.Popen(bare.command("stepline", "serve", user=USER), stdout=subprocess.PIPE) as serving:
+            wait_for(lambda: (asked(home, "/api/about") or {}).get("kernels") == "ready", STARTS_SECS)
+            kept.append({path.name: path.stat().st_mtime_ns for path in (home / "kernels").rglob("*.nb?")})
+            serving.send_signal(signal.SIGTERM)
+            assert serving.wait(30) == 0
+    assert len(kept[0]) > 10
+    assert kept[1] == kept[0]
+
+
+def asked(home: Path, path: str) -> Any:
+    """What the Stepline on a home answers; None where none does."""
+    try:
+        writer = json.loads((home / "writer.json").read_text())
+        request = urllib.request.Request(
+            writer["address"] + path, headers={"Authorization": f"Bearer {writer['token']}"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+    except (OSError, ValueError):
+        return None
+
+
 def test_the_deb(bare: Bare) -> None:
     assert not bare.has("python3")
     deb = package("stepline_*_amd64.deb")
@@ -177,6 +222,7 @@ def test_the_deb(bare: Bare) -> None:
         assert (bare.root / file).is_file()
     found = {check["subject"]: check for check in json.loads(bare.run("stepline", "doctor", "--json"))}
     assert found["window"]["state"] == "well", found["window"]
+    kernels_are_compiled_once(bare)
     home = use(bare, "stepline", "deb")
     assert sorted(task["records"] for task in tasks(bare, "stepline", 0)) == [32, 50]
     bare.run("dpkg", "--purge", "stepline")
@@ -213,12 +259,10 @@ with stepline.record("unchanged", total_steps=3) as run:
 
 
 def test_the_app_runs_a_training_in_an_environment_that_knows_nothing_of_it(tmp_path: Path) -> None:
-    program = ROOT / ".cache" / "package" / "app" / "stepline" / "stepline"
-    if not program.is_file():
-        pytest.skip("the app is not built: make package")
+    program = app()
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
-    environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
+    environment = outer()
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
     assert subprocess.run([python, "-c", "import stepline"], capture_output=True).returncode == 1
@@ -227,6 +271,70 @@ def test_the_app_runs_a_training_in_an_environment_that_knows_nothing_of_it(tmp_
     told = subprocess.check_output([program, "tasks", "--json", "--home", tmp_path / "home"], env=environment)
     (task,) = json.loads(told)
     assert (task["name"], task["status"], task["records"]) == ("unchanged", "completed", 5)
+
+
+def test_the_app_passes_the_smoke_test_of_every_system() -> None:
+    program, wheel = app(), package("stepline_recorder-*.whl")
+    with screen() as display:
+        words = [sys.executable, ROOT / "build" / "smoke.py", program, wheel]
+        environment = {**outer(), "DISPLAY": display, "LC_ALL": "C"}
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "smoke: all is well"
+    assert "smoke: shown" in done.stdout.splitlines()
+
+
+def test_the_lines_of_a_first_start_can_be_pasted(tmp_path: Path) -> None:
+    program = app()
+    user = tmp_path / "user 1"
+    folder = user / "work" / "my model" / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    (next(folder.glob("lib/python3*/site-packages")) / "transformers-5.0.0.dist-info").mkdir()
+    home = Home.open(user / "home")
+    environment = {**outer(), "HOME": str(user), "STEPLINE_HOME": str(home.path), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    script = tmp_path / "train.py"
+    script.write_text(SCRIPT)
+    with subprocess.Popen([program, "serve"], env=environment, stdout=subprocess.DEVNULL) as serving:
+        told = wait_for(lambda: asked(home.path, "/api/beginning"), STARTS_SECS)
+        (found,) = [each for each in told["environments"] if each["path"] == str(folder)]
+        assert "--no-index" in found["install"]
+        # Without anything installed, then from the wheel: both as a terminal takes the line.
+        for line in (found["run"], found["install"], f"'{folder}/bin/python' train.py"):
+            subprocess.run(line, shell=True, cwd=tmp_path, env=environment, check=True)
+        wait_for(lambda: [task["runs"] for task in asked(home.path, "/api/tasks")["tasks"]] == [2])
+        again = asked(home.path, "/api/beginning")
+        assert [each["stepline"] for each in again["environments"] if each["path"] == str(folder)] == [
+            stepline.__version__
+        ]
+        serving.send_signal(signal.SIGTERM)
+        assert serving.wait(30) == 0
+
+
+def test_an_older_database_is_copied_and_a_newer_one_refused(home: Home) -> None:
+    program = app()
+    database = sqlite.Database(home.database, writable=True)
+    with sqlite.writing(database):
+        for migration in migrations.MIGRATIONS[:2]:
+            migration(database)
+        sqlite.set_version(database, 2)
+    database.end()
+    older = version_of(home.database)
+    words = [program, "tasks", "--json", "--home", home.path]
+    assert json.loads(subprocess.check_output(words, env=outer())) == []
+    assert (older, version_of(home.database)) == (2, migrations.VERSION)
+    assert version_of(home.database.with_name("stepline.db.2.bak")) == 2
+    with contextlib.closing(sqlite3.connect(home.database)) as later:
+        later.execute(f"PRAGMA user_version = {migrations.VERSION + 1}")
+    before = home.database.read_bytes()
+    refused = subprocess.run(words, env=outer(), capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert "later Stepline" in refused.stderr
+    assert home.database.read_bytes() == before
+
+
+def version_of(path: Path) -> int:
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
 @pytest.mark.parametrize("wheel", ["stepline-*.whl", "stepline_recorder-*.whl"])

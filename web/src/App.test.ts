@@ -45,6 +45,7 @@ const detail: TaskDetail = {
       unresponsive: false,
       controls: ['stop', 'save'],
       controls_at: 'step',
+      phase: null,
       no_controls: null,
     },
   ],
@@ -136,6 +137,7 @@ async function answer(input: RequestInfo | URL, init?: RequestInit): Promise<Res
       notes: [],
       database_moved: false,
       watched: [],
+      kernels: 'ready',
     })
   }
   if (path.includes('/log?')) return Response.json({ rows, total: rows.length })

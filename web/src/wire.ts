@@ -54,6 +54,8 @@ export interface Run {
   /** 1 for the task's first run. */
   number: number
   status: Status
+  /** What a run that lives does instead of training, where its last sign of life was a heartbeat that said so. */
+  phase: 'evaluate' | 'save' | 'fast_forward' | null
   records: number
   first_sequence: number | null
   last_sequence: number | null
@@ -75,6 +77,13 @@ export interface Run {
   no_controls: string | null
 }
 
+/** What a run's end tells besides its message; None where it does not. */
+export interface RunEnd {
+  traceback: string | null
+  /** The last of it, where `stepline run` told the end. */
+  standard_error: string | null
+}
+
 export interface Metric {
   name: string
   kind: 'number' | 'text'
@@ -91,6 +100,8 @@ export interface Checkpoint {
   time: number
   path: string | null
   bytes: number | null
+  /** What saving it took. */
+  secs: number | null
 }
 
 export interface Finding {
@@ -244,6 +255,8 @@ export interface About {
   notes: string[]
   /** The folders of the setting `watchFolders`. */
   watched: WatchedFolder[]
+  /** Compiled in the background; until they are ready, and where they cannot be, NumPy does their work. */
+  kernels: 'preparing' | 'ready' | 'failed'
 }
 
 export type EnvironmentKind = 'conda' | 'pyenv' | 'system' | 'uv' | 'venv'

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from flask import Flask, Response, request
 
-from stepline import __version__, environments, exporters, facts, history
+from stepline import __version__, environments, exporters, facts, history, kernels
 from stepline.errors import Unavailable, UsageError
 from stepline.history import Smoothing
 from stepline.intake import taken
@@ -58,6 +58,7 @@ def register(app: Flask, door: Door) -> None:
             "writer": door.is_writer,
             "notes": door.notes(),
             "watched": [{"path": str(folder), "problem": problem_of(folder)} for folder in watched_folders(door.store)],
+            "kernels": "ready" if kernels.ready() else "failed" if kernels.failure() else "preparing",
         }
         return json_answer(known)
 
@@ -156,6 +157,10 @@ def register(app: Flask, door: Door) -> None:
         answer = Response(form.pieces(door.store, task_id), mimetype=form.media_type)
         answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
         return answer
+
+    @app.get("/api/tasks/<task_id>/runs/<run_id>/end")
+    def run_end(task_id: str, run_id: str) -> Response:
+        return json_answer(facts.run_end(door.store, task_id, run_id))
 
     @app.post("/api/tasks/<task_id>/runs/<run_id>/commands")
     def command(task_id: str, run_id: str) -> Response:

@@ -83,6 +83,8 @@ export const zh: Messages = {
   },
   trend: { falling: '下降', rising: '上升', steady: '平稳', schedule: '按调度' },
   mode: { live: '实时监控', review: '历史回顾', every: '每 {n} 步', points: '{n} 条记录' },
+  ending: { traceback: '错误追踪', standardError: '最后输出' },
+  phase: { evaluate: '正在评估', save: '正在保存', fast_forward: '正在跳过已训练的数据' },
   command: {
     label: '训练',
     stop: '停止',
