@@ -52,8 +52,10 @@ def test_the_opening_is_all_that_the_first_picture_needs(serving):
     opening = serving.ask("/api/opening").json
     assert (opening["settings"], opening["tasks"], opening["detail"]["task"]["id"]) == ({"task": "ended"}, 2, "ended")
     store.set_setting("task", "gone")
+    store.begin_run(header("waits", "r3", time=1_900_000_000.0))
+    assert serving.ask("/api/opening").json["detail"]["task"]["id"] == "t1"
     store.end_run("r1", "completed", None, 1_700_000_040.0)
-    assert serving.ask("/api/opening").json["detail"]["task"]["id"] == "ended"
+    assert serving.ask("/api/opening").json["detail"]["task"]["id"] == "waits"
 
 
 def test_an_empty_home_has_an_opening(home):
@@ -155,6 +157,27 @@ def test_a_command_is_written_beside_the_journal_of_a_run_that_takes_it(serving)
     write(serving.door.store, "r1", [Record("train_end", 1_700_000_040.0, 30, details={"status": "stopped"})])
     assert serving.ask("/api/tasks/t1").json["runs"][0]["controls"] == []
     assert serving.ask(path, method="POST", body={"command": "stop"}).status == 503
+
+
+def test_the_end_of_a_run_tells_its_traceback_or_its_last_words(serving):
+    store = serving.door.store
+    ends = {
+        "r1": {
+            "status": "failed",
+            "error": {"type": "ValueError", "text": "no", "traceback": "Traceback\nValueError: no"},
+        },
+        "r2": {"status": "failed", "standard_error": "Killed\n"},
+    }
+    store.begin_run(header("t1", "r2"))
+    for run, details in ends.items():
+        write(store, run, [Record("train_end", 1_700_000_040.0, 30, details=details)])
+    told = [serving.ask(f"/api/tasks/t1/runs/{run}/end").json for run in ("r1", "r2", "r3")]
+    assert told == [
+        {"traceback": "Traceback\nValueError: no", "standard_error": None},
+        {"traceback": None, "standard_error": "Killed\n"},
+        {"traceback": None, "standard_error": None},
+    ]
+    assert serving.ask("/api/tasks/none/runs/r1/end").status == 404
 
 
 def test_a_run_of_another_machine_takes_no_commands(serving):

@@ -52,6 +52,8 @@ class Run(TypedDict):
     number: int
     """1 for the task's first run."""
     status: Status
+    phase: Literal["evaluate", "save", "fast_forward"] | None
+    """What a run that lives does instead of training, where its last sign of life was a heartbeat that said so."""
     records: int
     first_sequence: int | None
     last_sequence: int | None
@@ -73,6 +75,14 @@ class Run(TypedDict):
     """Why a run that lives takes none: "elsewhere", "before_training", "not_offered", or what its ranks said."""
 
 
+class RunEnd(TypedDict):
+    """What a run's end tells besides its message; None where it does not."""
+
+    traceback: str | None
+    standard_error: str | None
+    """The last of it, where `stepline run` told the end."""
+
+
 class Metric(TypedDict):
     name: str
     kind: Literal["number", "text"]
@@ -89,6 +99,8 @@ class Checkpoint(TypedDict):
     time: float
     path: str | None
     bytes: int | None
+    secs: float | None
+    """What saving it took."""
 
 
 class Finding(TypedDict):
@@ -156,7 +168,7 @@ class Opening(TypedDict):
     tasks: int
     """How many there are."""
     detail: TaskDetail | None
-    """Of the task looked at last, else of the newest that trains, else of the newest; None where there is no task."""
+    """Of the task looked at last, else of the newest that trains, waits or has ended; None where there is no task."""
     rows: list[LogRow]
     """The newest 200 of its log, newest first."""
 

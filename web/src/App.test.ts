@@ -45,6 +45,7 @@ const detail: TaskDetail = {
       unresponsive: false,
       controls: ['stop', 'save'],
       controls_at: 'step',
+      phase: null,
       no_controls: null,
     },
   ],

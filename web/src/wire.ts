@@ -54,6 +54,8 @@ export interface Run {
   /** 1 for the task's first run. */
   number: number
   status: Status
+  /** What a run that lives does instead of training, where its last sign of life was a heartbeat that said so. */
+  phase: 'evaluate' | 'save' | 'fast_forward' | null
   records: number
   first_sequence: number | null
   last_sequence: number | null
@@ -75,6 +77,13 @@ export interface Run {
   no_controls: string | null
 }
 
+/** What a run's end tells besides its message; None where it does not. */
+export interface RunEnd {
+  traceback: string | null
+  /** The last of it, where `stepline run` told the end. */
+  standard_error: string | null
+}
+
 export interface Metric {
   name: string
   kind: 'number' | 'text'
@@ -91,6 +100,8 @@ export interface Checkpoint {
   time: number
   path: string | null
   bytes: number | null
+  /** What saving it took. */
+  secs: number | null
 }
 
 export interface Finding {
@@ -155,7 +166,7 @@ export interface Opening {
   settings: Record<string, unknown>
   /** How many there are. */
   tasks: number
-  /** Of the task looked at last, else of the newest that trains, else of the newest; None where there is no task. */
+  /** Of the task looked at last, else of the newest that trains, waits or has ended; None where there is no task. */
   detail: TaskDetail | null
   /** The newest 200 of its log, newest first. */
   rows: LogRow[]

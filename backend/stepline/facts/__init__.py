@@ -10,6 +10,7 @@ import math
 import socket
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -30,10 +31,12 @@ from stepline.wire import (
     NonFinite,
     Number,
     Run,
+    RunEnd,
     Task,
     TaskDetail,
 )
 
+OTHER_PHASES: tuple[Literal["evaluate", "save", "fast_forward"], ...] = ("evaluate", "save", "fast_forward")
 COMMANDS = ("stop", "save", "evaluate", "log")
 
 
@@ -77,10 +80,11 @@ def task(row: TaskRow) -> Task:
 
 
 def first_shown(rows: Sequence[TaskRow], remembered: object) -> str | None:
-    """Which task a page opens with: the one looked at last, else the newest that trains, else the newest."""
+    """Which task a page opens with: the one looked at last, else the newest that trains, that waits, or that ended."""
     if any(row.id == remembered for row in rows):
         return str(remembered)
-    newest = max(rows, key=lambda row: (row.status in LIVE, row.started or math.inf), default=None)
+    rank = {"running": 2, "stopping": 2, "pending": 1}
+    newest = max(rows, key=lambda row: (rank.get(row.status, 0), row.started or math.inf), default=None)
     return None if newest is None else newest.id
 
 
@@ -169,6 +173,7 @@ def _run(
         "id": run.id,
         "number": run.number,
         "status": run.status,
+        "phase": _phase(run),
         "records": run.records,
         "first_sequence": run.first_sequence,
         "last_sequence": run.last_sequence,
@@ -218,7 +223,30 @@ def _checkpoint(row: CheckpointRow) -> Checkpoint:
         "time": row.time,
         "path": row.path,
         "bytes": row.bytes,
+        "secs": row.secs,
     }
+
+
+def run_end(store: Store, task_id: str, run_id: str) -> RunEnd:
+    """What the end of a run tells. Raises TaskNotFound."""
+    traceback = errors = None
+    for entry in store.records(task_id, kinds=["train_end"], newest_first=True):
+        if entry.run_id == run_id:
+            error = entry.details.get("error")
+            traceback = error.get("traceback") if isinstance(error, dict) else None
+            errors = entry.details.get("standard_error")
+            break
+    return {
+        "traceback": traceback if isinstance(traceback, str) and traceback else None,
+        "standard_error": errors if isinstance(errors, str) and errors.strip() else None,
+    }
+
+
+def _phase(run: RunRow) -> Literal["evaluate", "save", "fast_forward"] | None:
+    beat = run.heartbeat_time
+    if run.status != "running" or beat is None or beat < (run.updated or 0.0):
+        return None
+    return next((phase for phase in OTHER_PHASES if phase == run.heartbeat_phase), None)
 
 
 def _current(runs: Sequence[RunRow]) -> RunRow | None:

@@ -158,6 +158,10 @@ def register(app: Flask, door: Door) -> None:
         answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
         return answer
 
+    @app.get("/api/tasks/<task_id>/runs/<run_id>/end")
+    def run_end(task_id: str, run_id: str) -> Response:
+        return json_answer(facts.run_end(door.store, task_id, run_id))
+
     @app.post("/api/tasks/<task_id>/runs/<run_id>/commands")
     def command(task_id: str, run_id: str) -> Response:
         asked = asking.body(request, Command)

@@ -120,7 +120,7 @@ describe('marks', () => {
   })
 
   it('stand on the axis for checkpoints, on the loss alone', () => {
-    const checkpoints = [{ sequence: 5, run: 1, step: 60, time: 0, path: null, bytes: null }]
+    const checkpoints = [{ sequence: 5, run: 1, step: 60, time: 0, path: null, bytes: null, secs: null }]
     const values = [writtenRun(1, 0, falling(50))]
     const loss = plan({ series: series({ from: 0, to: 50, series: { loss: values } }), checkpoints })
     const diamonds = curves(loss).filter((one) => one.symbol === 'diamond')

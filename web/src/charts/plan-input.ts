@@ -42,6 +42,7 @@ export function run(number: number, over: Partial<Run> = {}): Run {
     unresponsive: false,
     controls: [],
     controls_at: 'step',
+    phase: null,
     no_controls: null,
     ...over,
   }

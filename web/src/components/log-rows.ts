@@ -87,7 +87,13 @@ export function logSentence(row: LogRow, detail: TaskDetail | null, format: Form
       const saved = detail?.checkpoints.find((one) => one.sequence === row.sequence)
       return {
         text: row.message ?? (saved?.path ? lastPart(saved.path) : t('log.saved')),
-        aside: [saved?.bytes ? format.bytes(saved.bytes) : '', further].filter(Boolean).join(' · '),
+        aside: [
+          saved?.bytes ? format.bytes(saved.bytes) : '',
+          saved?.secs ? format.join(format.duration(Math.max(1, saved.secs))) : '',
+          further,
+        ]
+          .filter(Boolean)
+          .join(' · '),
       }
     }
     case 'train_end': {

@@ -14,6 +14,7 @@ import type {
   Kind,
   LogPage,
   Opening,
+  RunEnd,
   TakenIn,
   Task,
   TaskDetail,
@@ -89,6 +90,7 @@ export interface Api {
   /** GPU and system figures by time; the span in Unix seconds, null for all there is. */
   system(task: string, names: readonly string[], span: Span | null, signal?: AbortSignal): Promise<Frame>
   log(task: string, query: LogQuery, signal?: AbortSignal): Promise<LogPage>
+  runEnd(task: string, run: string): Promise<RunEnd>
   edit(task: string, edit: TaskEdit): Promise<Task>
   command(task: string, run: string, command: Command['command']): Promise<CommandGiven>
   saveSettings(changed: SettingValues): Promise<void>
@@ -173,6 +175,7 @@ export function serverApi(fetcher: typeof fetch = (...request) => fetch(...reque
       if (query.newest) search.set('newest', '1')
       return get(`${taskPath(task)}/log?${search}`, signal)
     },
+    runEnd: (task, run) => get(`${taskPath(task)}/runs/${encodeURIComponent(run)}/end`),
     edit: (task, edit) => send('PATCH', taskPath(task), edit),
     command: (task, run, command) =>
       send('POST', `${taskPath(task)}/runs/${encodeURIComponent(run)}/commands`, { command }),

@@ -108,6 +108,7 @@ export class Server {
         total: this.records,
       }),
       edit: async (id) => this.task(id),
+      runEnd: async () => ({ traceback: null, standard_error: null }),
       command: async () => ({ id: '1' }),
       saveSettings: async (changed) => void Object.assign(this.saved, changed),
       trash: async () => ({ tasks: [], kept_days: 30 }),

@@ -15,6 +15,7 @@ import type {
   LogPage,
   LogRow,
   Opening,
+  RunEnd,
   ServerMessage,
   Subscribe,
   Task,
@@ -70,6 +71,8 @@ export interface Session {
   fetchSystem(names: readonly string[], span: Span | null, signal?: AbortSignal): Promise<Frame>
   patchTask(id: string, edit: TaskEdit): Promise<void>
   command(runId: string, name: Command['command']): Promise<void>
+  /** What the end of a run of the shown task tells: its traceback, or the last of its standard error. */
+  runEnd(runId: string): Promise<RunEnd>
   /** Fetches the selected task again, after a failure. */
   retry(): void
   start(): Promise<void>
@@ -203,7 +206,8 @@ export function createSession(options: SessionOptions): Session {
 
   function selectFirst(): void {
     const remembered = tasks.value.find((task) => task.id === settings.task)
-    const first = remembered ?? tasks.value.find((task) => LIVE.includes(task.status)) ?? tasks.value[0]
+    const training = tasks.value.find((task) => task.status !== 'pending' && LIVE.includes(task.status))
+    const first = remembered ?? training ?? tasks.value.find((task) => LIVE.includes(task.status)) ?? tasks.value[0]
     if (first) select(first.id)
     else {
       taskId.value = null
@@ -363,6 +367,7 @@ export function createSession(options: SessionOptions): Session {
     async patchTask(id, edit) {
       takeTasks([await api.edit(id, edit)], [])
     },
+    runEnd: (runId) => api.runEnd(taskId.value ?? '', runId),
     async command(runId, name) {
       if (taskId.value !== null) await api.command(taskId.value, runId, name)
     },

@@ -85,7 +85,9 @@ export const en = {
     lowest: 'lowest {value}',
   },
   trend: { falling: 'falling', rising: 'rising', steady: 'steady', schedule: 'by schedule' },
-  mode: { live: 'Live', review: 'Review', every: 'every {n} steps', points: '{n} record | {n} records' },
+  mode: { live: 'Live', review: 'Review', every: 'every step | every {n} steps', points: '{n} record | {n} records' },
+  ending: { traceback: 'Traceback', standardError: 'Its last words' },
+  phase: { evaluate: 'Evaluating', save: 'Saving', fast_forward: 'Skipping data it has seen' },
   command: {
     label: 'Training',
     stop: 'Stop',

@@ -83,6 +83,8 @@ export const zh: Messages = {
   },
   trend: { falling: '下降', rising: '上升', steady: '平稳', schedule: '按调度' },
   mode: { live: '实时监控', review: '历史回顾', every: '每 {n} 步', points: '{n} 条记录' },
+  ending: { traceback: '错误追踪', standardError: '最后输出' },
+  phase: { evaluate: '正在评估', save: '正在保存', fast_forward: '正在跳过已训练的数据' },
   command: {
     label: '训练',
     stop: '停止',
@@ -459,10 +461,10 @@ export const zh: Messages = {
     },
     stall: {
       title: '没有新的训练步',
-      steps: '已有 {silent} 没有记录，通常每 {median} 记录一次。',
-      evaluate: '一直在评估，已有 {silent} 没有新的一步；上一次评估用了 {took}。',
-      save: '一直在保存，已有 {silent} 没有新的一步；此前最长的一次保存用了 {took}。',
-      process: '进程还在，但已有 {silent} 没有任何动静；正常时每 5 秒会有一次。',
+      steps: '已有{silent}没有记录，通常每{median}记录一次。',
+      evaluate: '一直在评估，已有{silent}没有新的一步；上一次评估用了{took}。',
+      save: '一直在保存，已有{silent}没有新的一步；此前最长的一次保存用了{took}。',
+      process: '进程还在，但已有{silent}没有任何动静；正常时每 5 秒会有一次。',
       advice: '请检查进程是否还在工作：输出、GPU 占用、数据加载、磁盘空间。',
     },
     other: { title: '诊断：{rule}', advice: '请查看此处的曲线。' },
