@@ -9,7 +9,8 @@ from stepline import history, kernels
 from stepline.history import History, Smoothing
 from stepline.recording.journal import Header, Process, Record
 from stepline.store import Store
-from tests.bench.stored import fill
+from stepline.store.content import Values
+from stepline.store.record_columns import RecordColumns
 from tests.test_history import assert_extremes
 
 TASK = "t"
@@ -83,15 +84,25 @@ def test_perplexity_comes_from_levels_also_where_some_of_it_overflows(stored, fi
 
 
 def test_a_spike_of_one_step_is_drawn_wherever_it_is(tmp_path):
-    """A thousand spikes, each in buckets of its own: one of them at a time would be a store for each."""
+    """A thousand spikes at random in ten million steps, all in one store: each has a bucket of its own, and a value."""
     rng = np.random.default_rng(5)
-    count = 1_000_000
-    places = np.sort(rng.choice(count // 1024, 900, replace=False)) * 1024 + rng.integers(0, 1024, 900)
-    spikes = np.zeros(count)
-    spikes[places] = 100 + np.arange(900.0)
-    with_spikes = fill(tmp_path / "s.db", count, loss=spikes)
-    window = history.window(with_spikes, TASK, "loss")
+    count, bucket = 10_000_000, 8_192
+    places = np.sort(rng.choice(count // bucket, 1_000, replace=False)) * bucket + rng.integers(0, bucket, 1_000)
+    store = Store.open(tmp_path / "s.db", writable=True)
+    store.begin_run(Header(TASK, "demo", None, "a", 100.0, Process(1, 1.0, "host", None, None), None, {}))
+    for first in range(0, count, 1 << 20):
+        step = np.arange(first, min(first + (1 << 20), count))
+        loss = np.zeros(len(step))
+        here = (places >= first) & (places < first + len(step))
+        loss[places[here] - first] = 100 + np.flatnonzero(here)
+        store.append(
+            "a",
+            RecordColumns(time=np.ones(len(step)), step=step, metrics={"loss": Values(None, loss)}),
+            position=first + 1,
+        )
+    window = history.window(store, TASK, "loss")
     hit = window.raw.value > 0
-    assert window.raw.sequence[hit].tolist() == places.tolist()
-    assert window.raw.value[hit].tolist() == spikes[places].tolist()
-    with_spikes.close()
+    assert window.bucket == bucket
+    assert window.raw.sequence[hit].tolist() == window.raw.step[hit].tolist() == places.tolist()
+    assert window.raw.value[hit].tolist() == (100 + np.arange(1000.0)).tolist()
+    store.close()

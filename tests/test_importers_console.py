@@ -148,6 +148,56 @@ def test_lightning_counts_each_epochs_batches(tmp_path):
     assert rows(task) == [(10, {"loss": 0.5}), (20, {"loss": 0.5}), (50, {"loss": 1.5}), (60, {"loss": 1.5})]
 
 
+MARIAN = """\
+[2021-03-01 10:00:01] [config] learn-rate: 0.0003
+[2021-03-01 10:02:00] Ep. 1 : Up. 500 : Sen. 31,872 : Cost 9.5 * 804,113 @ 1,648 after 804,113 : Time 40.55s
+[2021-03-01 10:03:00] Ep. 1 : Up. 1,000 : Sen. 63,744 : Cost 8.25 * 8 @ 1 after 16 : Time 40s : L.r. 3.0e-04
+[2021-03-01 10:04:30] [valid] Ep. 1 : Up. 1000 : cross-entropy : 120.5 : new best
+[2021-03-01 10:04:30] [valid] Ep. 1 : Up. 1000 : bleu : 12.5 : stalled 2 times (last best: 13)
+"""
+SPACY = """\
+ℹ Initial learn rate: 0.001
+E    #       LOSS TOK2VEC  LOSS NER  ENTS_F  SCORE
+---  ------  ------------  --------  ------  ------
+  0       0          0.00     48.25    0.00    0.00
+  1     200         78.50   1853.25   55.25    0.55
+✔ Saved pipeline to output directory
+"""
+YOLO5 = """\
+       0/1     3.23G   0.125   0.25   0.5   0.875        42       640    0.1   0.2   0.3   0.4    0.5    0.6    0.7
+       1/1     3.31G   0.125   0.25   0.5   0.75         12       640    0.1   0.2   0.3   0.4    0.5    0.6    0.7
+"""
+FAIRSEQ = """\
+2021-05-05 10:01:00 | INFO | train_inner | epoch 001:    100 / 1102 loss=13.5, ppl=7647.5, num_updates=100, lr=1.25e-05
+2021-05-05 10:04:00 | INFO | valid | epoch 001 | valid on 'valid' subset | loss 9.5 | ppl 362.5 | num_updates 1102
+2021-05-05 10:04:01 | INFO | train | epoch 001 | loss 10.5 | ppl 1351.5 | num_updates 1102 | lr 0.5
+2021-05-05 10:05:00 | INFO | train_inner | epoch 002:     98 / 1102 loss=8.5, ppl=247.5, num_updates=1200, lr=0.25
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (
+            MARIAN,
+            [(500, {"loss": 9.5}), (1000, {"loss": 8.25}), (1000, {"eval_loss": 120.5}), (1000, {"val/bleu": 12.5})],
+        ),
+        (SPACY, [(0, {"loss": 0.0, "LOSS NER": 48.25}), (200, {"loss": 78.5, "SCORE": 0.55})]),
+        (YOLO5, [(0, {"loss": 0.875, "train/box_loss": 0.125, "eval_loss": 0.5}), (1, {"val/cls_loss": 0.7})]),
+        (
+            FAIRSEQ,
+            [(100, {"loss": 13.5}), (1102, {"eval_loss": 9.5}), (1102, {"train_epoch/loss": 10.5}), (1200, {})],
+        ),
+    ],
+    ids=["marian", "spacy", "yolov5", "fairseq"],
+)  # fmt: skip
+def test_logs_of_other_tools(tmp_path, words, wanted):
+    found = rows(read(tmp_path / "train.log", words))
+    assert [step for step, _ in found] == [step for step, _ in wanted]
+    for (_, metrics), (_, some) in zip(found, wanted, strict=True):
+        assert metrics.items() >= some.items()
+
+
 def test_what_was_not_understood_is_counted(tmp_path):
     words = "\n".join(f"iter {step}: loss 1.5" for step in range(5)) + "\nloss -> 4 x" * 3
     assert any("3 lines" in sentence for sentence in read(tmp_path / "log", words).told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import stepline
 from stepline import exporters
 from stepline.importers import import_paths
 from stepline.store import Store
@@ -98,3 +99,21 @@ def test_an_export_of_a_task_that_is_here_adds_nothing(store, tmp_path, form):
     path.write_bytes(exported(store, form))
     (result,) = import_paths(store, [path])
     assert (result.state, result.task_id) == ("recorded", "t1")
+
+
+def test_a_runs_own_journal_comes_whole_after_its_export(home, elsewhere, tmp_path):
+    with stepline.record("recorded", home=tmp_path / "first") as run:
+        for step in range(1, 41):
+            run.log({"loss": 1 / step}, step=step)
+    (journal,) = (tmp_path / "first").rglob("*.jsonl")
+    recorded = Store.open(tmp_path / "recorded.db", writable=True)
+    (result,) = import_paths(recorded, [journal])
+    path = tmp_path / "export.jsonl"
+    path.write_bytes(b"".join(exporters.of("jsonl").pieces(recorded, result.task_id)))
+    (exported_one,) = import_paths(elsewhere, [path])
+    (own,) = import_paths(elsewhere, [journal])
+    wanted = history(recorded, result.task_id)
+    assert history(elsewhere, own.task_id) == history(elsewhere, exported_one.task_id) == wanted
+    assert import_paths(elsewhere, [path])[0].state == "recorded"
+    assert len(elsewhere.tasks()) == 2
+    recorded.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from math import isnan, nan
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import polars
 import pytest
 
 from stepline.errors import ImportFailed
+from stepline.frozen import TRY_PARQUET
 from stepline.importers import gathered
 from stepline.importers.imported import ImportedTask
 
@@ -184,3 +187,13 @@ def test_a_flipped_byte_of_a_parquet_file_is_refused_or_read(tmp_path, from_end)
     except ImportFailed as error:
         told = error.what
     assert tasks or str(path) in told
+
+
+def test_the_program_tries_a_parquet_file_by_starting_itself(tmp_path):
+    """As the packaged app does, which has no interpreter beside it."""
+    good, bad = tmp_path / "good.parquet", tmp_path / "bad.parquet"
+    polars.DataFrame({"step": [1, 2, 3], "loss": [2.5, 2.0, 1.5]}).write_parquet(good)
+    bad.write_bytes(good.read_bytes()[:-20])
+    program = [sys.executable, "-c", "import sys; from stepline.command import main; sys.exit(main())", TRY_PARQUET]
+    tried = [subprocess.run([*program, str(path)], capture_output=True, check=False).returncode for path in (good, bad)]
+    assert (tried[0], tried[1] != 0) == (0, True)

@@ -62,7 +62,7 @@ def test_levels_of_an_older_form_are_made_anew(home, store, fill):
     database = sqlite3.connect(home.database)
     database.executescript(
         """DROP TABLE levels; CREATE TABLE levels (id INTEGER PRIMARY KEY, first INTEGER); PRAGMA user_version = 5;
-        UPDATE block_series SET levels = x'00'"""
+        ALTER TABLE runs DROP COLUMN controls; UPDATE block_series SET levels = x'00'"""
     )
     database.close()
     brought_up = Store.open(home.database, writable=True)

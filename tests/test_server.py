@@ -52,8 +52,10 @@ def test_the_opening_is_all_that_the_first_picture_needs(serving):
     opening = serving.ask("/api/opening").json
     assert (opening["settings"], opening["tasks"], opening["detail"]["task"]["id"]) == ({"task": "ended"}, 2, "ended")
     store.set_setting("task", "gone")
+    store.begin_run(header("waits", "r3", time=1_900_000_000.0))
+    assert serving.ask("/api/opening").json["detail"]["task"]["id"] == "t1"
     store.end_run("r1", "completed", None, 1_700_000_040.0)
-    assert serving.ask("/api/opening").json["detail"]["task"]["id"] == "ended"
+    assert serving.ask("/api/opening").json["detail"]["task"]["id"] == "waits"
 
 
 def test_an_empty_home_has_an_opening(home):

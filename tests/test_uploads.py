@@ -82,7 +82,7 @@ def _goes_away(home, app, asked):
     answer = connection.getresponse()
     first = json.loads(answer.readline())
     assert first.keys() == {"share"}
-    assert app.store.tasks()
+    wait_for(lambda: app.store.tasks())
     answer.close()
     connection.close()
     wait_for(lambda: not left_behind(home))

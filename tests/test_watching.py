@@ -70,6 +70,35 @@ def test_a_journal_in_a_watched_folder_is_a_run_like_any(app, tmp_path):
     assert "imported.format" not in app.store.runs(app.store.tasks()[0].id)[0].settings
 
 
+def test_what_was_deleted_stays_so_though_its_file_grows_moves_or_is_a_journal(app, tmp_path):
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    log = folder / "one.jsonl"
+    log.write_text(rows(1, 11), encoding="utf-8")
+    with stepline.record("elsewhere", home=tmp_path / "other", total_steps=10) as run:
+        run.log({"loss": 1.0}, step=1)
+    (journal,) = (tmp_path / "other").rglob("*.jsonl")
+    shutil.copy(journal, folder)
+    app.store.set_setting(SETTING, [str(folder)])
+    wait_for(lambda: len(app.store.tasks()) == 2)
+    # One that grew within two minutes is running, and is not deleted while it is.
+    for task in app.store.tasks():
+        for live in app.store.runs(task.id):
+            app.store.end_run(live.id, "stopped", None, live.started)
+    deleted = [task.id for task in app.store.tasks()]
+    app.put_in_trash(deleted)
+    app.remove(deleted)
+    log.rename(folder / "moved.jsonl")
+    shutil.copy(journal, folder / "copied.jsonl")
+    with (folder / "moved.jsonl").open("a", encoding="utf-8") as file:
+        file.write(rows(11, 16))
+    (folder / "other.jsonl").write_text(rows(50, 60), encoding="utf-8")
+    (other,) = wait_for(lambda: app.store.tasks())
+    assert other.name == "other"
+    (result,) = app.take_in([folder / "moved.jsonl"])
+    assert (result["state"], result["records"]) == ("imported", 15)
+
+
 def test_nothing_is_written_to_a_watched_folder(app, tmp_path):
     folder = tmp_path / "out"
     trainer_state(folder / "checkpoint-10" / "trainer_state.json", log_history(range(1, 11)))

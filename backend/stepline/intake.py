@@ -73,7 +73,7 @@ def take_in_found(
         store,
         [path],
         cancelled=cancelled,
-        journal=lambda each: _take_journal(ingest, store, each),
+        journal=lambda each: _take_found_journal(ingest, store, each),
         asked=False,
         growing=growing,
     )
@@ -109,6 +109,15 @@ def as_wire(result: ImportResult) -> Imported:
         "left_out_count": result.left_out_count,
         "error": None if result.error is None else error_body(result.error),
     }
+
+
+def _take_found_journal(ingest: Ingest, store: Store, path: Path) -> tuple[str, int, int]:
+    journal = open_journal(path)
+    if journal is not None and journal.header.run_id in store.removed_runs():
+        raise ImportFailed(
+            f"The run of {path} was deleted here", why="What is deleted stays so", action="Import the journal by itself"
+        )
+    return _take_journal(ingest, store, path)
 
 
 def _take_journal(ingest: Ingest, store: Store, path: Path) -> tuple[str, int, int]:

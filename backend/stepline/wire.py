@@ -168,7 +168,7 @@ class Opening(TypedDict):
     tasks: int
     """How many there are."""
     detail: TaskDetail | None
-    """Of the task looked at last, else of the newest that trains, else of the newest; None where there is no task."""
+    """Of the task looked at last, else of the newest that trains, waits or has ended; None where there is no task."""
     rows: list[LogRow]
     """The newest 200 of its log, newest first."""
 

@@ -166,7 +166,7 @@ export interface Opening {
   settings: Record<string, unknown>
   /** How many there are. */
   tasks: number
-  /** Of the task looked at last, else of the newest that trains, else of the newest; None where there is no task. */
+  /** Of the task looked at last, else of the newest that trains, waits or has ended; None where there is no task. */
   detail: TaskDetail | null
   /** The newest 200 of its log, newest first. */
   rows: LogRow[]

@@ -80,10 +80,11 @@ def task(row: TaskRow) -> Task:
 
 
 def first_shown(rows: Sequence[TaskRow], remembered: object) -> str | None:
-    """Which task a page opens with: the one looked at last, else the newest that trains, else the newest."""
+    """Which task a page opens with: the one looked at last, else the newest that trains, that waits, or that ended."""
     if any(row.id == remembered for row in rows):
         return str(remembered)
-    newest = max(rows, key=lambda row: (row.status in LIVE, row.started or math.inf), default=None)
+    rank = {"running": 2, "stopping": 2, "pending": 1}
+    newest = max(rows, key=lambda row: (rank.get(row.status, 0), row.started or math.inf), default=None)
     return None if newest is None else newest.id
 
 

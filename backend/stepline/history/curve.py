@@ -86,9 +86,10 @@ class Curve:
         return levels.coarser(levels.taken(joined, np.argsort(joined.bucket, kind="stable")), 0)
 
 
-def levels_of(points: Series, values: Floats, shift: int) -> Levels:
-    """Buckets of values at the places of these points."""
-    return levels.build(points.sequence, points.run.astype(np.int64), points.step, points.time, values, shift)
+def levels_of(points: Series, values: Floats, shift: int, *, summed: bool = True) -> Levels:
+    """Buckets of values at the places of these points. See `stepline.store.levels.build`."""
+    run = points.run.astype(np.int64)
+    return levels.build(points.sequence, run, points.step, points.time, values, shift, summed=summed)
 
 
 def _stretches(buckets: Ints) -> list[tuple[int, int]]:

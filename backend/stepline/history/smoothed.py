@@ -50,11 +50,11 @@ class SmoothedLine:
         self._whole: dict[int, Levels] = {}
         """By width: of the pieces before the newest one that has begun."""
         self._newest: dict[int, Levels] = {}
+        self._bytes = 0
 
     @property
     def bytes(self) -> int:
-        kept = sum(each.bytes for held in (self._whole, self._newest) for each in held.values())
-        return kept + sum(smoother.bytes for smoother in list(self._starts.values()))
+        return self._bytes
 
     def levels(self, curve: Curve, shift: int, first: int, last: int, cursor: int) -> Levels:
         """Buckets of 2^shift of the smoothed values at the points in [first, last). Times are not known."""
@@ -87,7 +87,7 @@ class SmoothedLine:
         for number, piece in zip(count(begin), self._pieces(curve, self._cursor, cursor, ("step",), until=cursor)):
             if number % self._stride == 0:
                 starts[number] = piece.before
-            finest = levels_of(piece.points, piece.values, WIDTHS[-1])
+            finest = levels_of(piece.points, piece.values, WIDTHS[-1], summed=False)
             if (number + 1) << PIECE_SHIFT <= cursor:
                 parts.append(finest)
             else:
@@ -98,6 +98,8 @@ class SmoothedLine:
             for width in WIDTHS
         }
         self._newest, self._starts, self._cursor = newest, starts, cursor
+        self._bytes = sum(each.bytes for held in (self._whole, newest) for each in held.values())
+        self._bytes += sum(smoother.bytes for smoother in starts.values())
 
     def _parts(self, curve: Curve, shift: int, first: int, last: int) -> Iterator[Levels]:
         """[first, last) in ascending parts: buckets that are kept, and what they do not cover smoothed anew."""
@@ -114,7 +116,7 @@ class SmoothedLine:
                 return
         for piece in self._pieces(curve, first, last, ("step",)):
             which = piece.points.part(first, last)
-            yield levels_of(piece.points.cut(which), piece.values[which], shift)
+            yield levels_of(piece.points.cut(which), piece.values[which], shift, summed=False)
 
     def _pieces(
         self, curve: Curve, first: int, last: int, places: Collection[str], until: int | None = None

@@ -52,6 +52,8 @@ class Smoother:
     def take(self, run: Runs, value: Floats) -> Floats:
         """The smoothed values of the points that come next, in sequence order."""
         arrangement = grouped(run)
+        if len(arrangement.lines) == 1:
+            return self._take_line(arrangement.lines[0].run, value)
         values = arrangement.arranged(value)
         smoothed = np.empty(len(value))
         for line in arrangement.lines:

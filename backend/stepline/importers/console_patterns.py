@@ -4,7 +4,8 @@
 2. build-nanoGPT: `250 train 6.12`, `250 val 6.11`, `250 hella 0.25`
 3. llm.c's main.log: `s:250 trl:6.12`, `s:250 tel:6.11`, `s:250 eval:0.25`
 4. a progress bar with figures behind it: tqdm (Lightning), Keras
-5. names and values: `iter 10: loss 3.18, time 35.78ms`, `step=10, lr=[1e-05]`, `Epoch: [1][10/100]  Loss 6.9 (7.0)`,
+5. Marian: `Ep. 1 : Up. 500 : Sen. 31,872 : Cost 9.65 …`, `[valid] Ep. 1 : Up. 500 : cross-entropy : 120.3 : new best`
+6. names and values: `iter 10: loss 3.18, time 35.78ms`, `step=10, lr=[1e-05]`, `Epoch: [1][10/100]  Loss 6.9 (7.0)`,
    `| epoch 1 | 200/2983 batches | loss 6.9`, `lm loss: 9.1E+00`
 """
 
@@ -33,6 +34,11 @@ _TRIPLE = re.compile(
 _TRIPLE_NAMES = {"train": "train_loss", "val": "val_loss", "valid": "val_loss", "test": "test_loss"}
 _LLMC = re.compile(r"^\s*s:(?P<step>\d{1,12})((?:\s+[a-z_]+:\S+)+)\s*$")
 _LLMC_NAMES = {"trl": "train_loss", "tel": "val_loss"}
+_MARIAN = re.compile(r"(?P<valid>\[valid\] )?Ep\. (?P<epoch>[\d.]+) : Up\. (?P<step>[\d,]+) : (?P<rest>.+)$")
+_MARIAN_PART = re.compile(rf"(?P<name>Sen\.|Cost|gNorm|L\.r\.) (?P<value>{_NUM})", re.IGNORECASE)
+_MARIAN_VALID = re.compile(rf"(?P<name>[\w.-]+) : (?P<value>{_NUM})(?: : |$)", re.IGNORECASE)
+_MARIAN_NAMES = {"sen.": "sentences", "cost": "cost", "gnorm": "grad_norm", "l.r.": "learning_rate"}
+_FAIRSEQ = re.compile(r"\| INFO \| (?:fairseq\.)?\w*train \| epoch \d+ \| ")
 _BAR = re.compile(
     r"(?P<percent>\d{1,3})%\|[^|]*\|\s*(?P<step>\d+)/(?P<total>\d+)\s*\[(?P<inside>[^\]]*)\]?(?P<after>.*)"
 )
@@ -106,6 +112,8 @@ def figures(words: str) -> tuple[dict[str, Value], bool] | None:
             if (found_number := number(value)) is not None:
                 values[_LLMC_NAMES.get(name, name)] = found_number
         return (values, False) if len(values) > 1 else None
+    if "Up. " in words and (matched := _MARIAN.search(words)):
+        return _marian(matched), False
     found = _pairs(words)
     return (found, False) if found else None
 
@@ -177,6 +185,17 @@ def _dictionary(words: str) -> dict[str, Value] | None:
     return values if known or held_out else None
 
 
+def _marian(matched: re.Match[str]) -> dict[str, Value]:
+    values: dict[str, Value] = {"epoch": _number(matched["epoch"]), "step": _number(matched["step"].replace(",", ""))}
+    if matched["valid"]:
+        if found := _MARIAN_VALID.match(matched["rest"]):
+            values[f"val/{found['name'].replace('-', '_')}"] = _number(found["value"])
+        return values
+    for part in _MARIAN_PART.finditer(matched["rest"]):
+        values[_MARIAN_NAMES[part["name"].casefold()]] = _number(part["value"])
+    return values
+
+
 def _pairs(words: str) -> dict[str, Value] | None:
     values: dict[str, Value] = {}
     rest = " ".join(words.split())
@@ -198,7 +217,14 @@ def _pairs(words: str) -> dict[str, Value] | None:
     rest = _BRACKETED.sub(r"\1 \2/\3 ,", rest)
     rest = _PREFIX.sub("", rest, count=1)
     label = rest[: _first_pair(rest)]
-    prefix = "val/" if (mode and _HELD_OUT.fullmatch(mode)) or _HELD_OUT.search(label) else ""
+    # fairseq tells each epoch's means beside its steps.
+    prefix = (
+        "train_epoch/"
+        if _FAIRSEQ.search(words)
+        else "val/"
+        if (mode and _HELD_OUT.fullmatch(mode)) or _HELD_OUT.search(label)
+        else ""
+    )
     found = _tail(rest)
     starts_with_step = False
     for index, (name, value) in enumerate(found.items()):
@@ -211,6 +237,9 @@ def _pairs(words: str) -> dict[str, Value] | None:
         else:
             is_plain = not prefix or names.is_evaluation(name) or fold in _PLACES
             values[name if is_plain else prefix + name] = value
+    if "num_updates" in values and "epoch" in values:
+        # fairseq's step within the epoch stands before its own.
+        values["step"] = values.pop("num_updates")
     metrics = [name for name in values if name not in ("epoch", "step")]
     if metrics and (is_telling(values) or starts_with_step or (part is not None and len(metrics) > 1)):
         return values

@@ -21,6 +21,10 @@ FOLDER_FILES = 200_000
 FOLDER_DEPTH = 12
 """What is looked at below one folder."""
 
+ARCHIVE_FILES = 20_000
+ARCHIVE_BYTES = 8 * 2**30
+"""What one zip archive may unpack to."""
+
 EVENT_BYTES = 2**29
 """One record of an event file; images and graphs can be large, a length beyond this is damage."""
 

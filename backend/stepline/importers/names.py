@@ -99,6 +99,8 @@ EVAL_LOSS = (
     "loss/test",
     "test_loss_epoch",
     "val/box_loss",
+    "val/cross_entropy",
+    "val/ce_mean_words",
     "验证损失",
     "评估损失",
     "测试损失",

@@ -27,6 +27,17 @@ def compared(store: Store, task: ImportedTask) -> tuple[SourceRow | None, bool]:
     return None, False
 
 
+def was_removed(store: Store, task: ImportedTask) -> bool:
+    """Whether a person deleted what was taken in of this source before, and emptied the trash."""
+    known = store.source(task.key)
+    if known is not None and _still_there(store, known):
+        return False
+    return any(
+        not _still_there(store, candidate) and is_prefix(candidate, task)
+        for candidate in store.sources_like(head_of(task))
+    )
+
+
 def digests_of(task: ImportedTask) -> list[Digest]:
     """Of each run."""
     digests = [Digest() for _ in task.runs]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time as clock
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Literal
 
 from stepline.errors import ImportFailed, SteplineError, TaskNotFound
+from stepline.importers.archives import is_archive, unpacked
 from stepline.importers.columns import bounded, bounded_time, part_of
 from stepline.importers.digests import Digest
 from stepline.importers.gathering import gathered
 from stepline.importers.imported import ImportedRun, ImportedTask, Piece, Remark
 from stepline.importers.journals import begun, take_journal
 from stepline.importers.opening import watched
-from stepline.importers.recognising import compared, counted, digests_of, head_of, is_prefix
+from stepline.importers.recognising import compared, counted, digests_of, head_of, is_prefix, was_removed
 from stepline.importers.uploaded import error_without, placeless, remark_without, without_folder
 from stepline.recording.journal import Header, Process
 from stepline.recording.task_identity import read_side_car, task_name
@@ -61,6 +62,10 @@ class ImportResult:
     """Whether the task was not there before, in no form."""
 
 
+ORIGIN = "imported.run"
+"""In a run's settings: the id that it has where it was recorded."""
+
+
 class _Cancelled(Exception):
     """The person asked to stop."""
 
@@ -80,21 +85,30 @@ def import_paths(
 
     `journal` takes a journal in, where somebody watches them. `uploaded` is the folder in which the paths lie for the
     moment: their histories are known by their content, and nothing tells of that folder. `asked` is False where nobody
-    named the paths: then a file counts as one found in a folder. What is `growing` has no end yet: its last run runs.
+    named the paths: then a file counts as one found in a folder, and what a person deleted does not come back. What is
+    `growing` has no end yet: its last run runs.
     `progress` and `cancelled` are called every few megabytes read and every PIECE_RECORDS records written at least;
     once `cancelled` says True, nothing that is new is kept, and its results are `cancelled`. Raises StoreError.
     """
     results: list[ImportResult] = []
     for index, path in enumerate(paths):
+        held = ExitStack()
+        lying = uploaded
         watch = _Watch(index, len(paths), progress or (lambda _path, _share: None), cancelled or (lambda: False))
         results_before = len(results)
         try:
             with watched(watch.on_read):
-                found = gathered(path, watch.on_file, asked=asked)
+                source = path
+                if asked and is_archive(path):
+                    # Its files lie there for the moment, as if a page had sent them.
+                    source = lying = held.enter_context(unpacked(path))
+                found = gathered(source, watch.on_file, asked=asked)
                 take = journal or partial(take_journal, store)
                 results.extend(_journal(store, each, take) for each in sorted(found.journals, key=begun))
-                tasks = (placeless(task, uploaded) if uploaded else task for task in found.tasks)
-                results.extend(_take_in(store, task, watch, growing) for task in tasks)
+                tasks = (placeless(task, lying) if lying else task for task in found.tasks)
+                results.extend(
+                    _take_in(store, task, watch, growing) for task in tasks if asked or not was_removed(store, task)
+                )
             results += [ImportResult(path, "failed", error=error) for error in found.refused]
         except ImportFailed as error:
             results.append(ImportResult(path, "failed", error=error))
@@ -109,10 +123,14 @@ def import_paths(
             _take_back(store, results)
             raise
         finally:
+            held.close()
             watch.progress(path, (index + 1) / len(paths))
+            for folder in dict.fromkeys((lying, uploaded)):
+                if folder is not None:
+                    results[results_before:] = [_as_chosen(each, folder, path) for each in results[results_before:]]
         if len(results) == results_before:
             results.append(ImportResult(path, "unchanged"))
-    return results if uploaded is None else [_as_chosen(result, uploaded) for result in results]
+    return results
 
 
 def _take_back(store: Store, results: list[ImportResult]) -> None:
@@ -148,8 +166,11 @@ class _Watch:
         self.progress(path, (self._index + min(share, 1.0)) / self._count)
 
 
-def _as_chosen(result: ImportResult, folder: Path) -> ImportResult:
-    if result.path != folder:
+def _as_chosen(result: ImportResult, folder: Path, path: Path) -> ImportResult:
+    """As the person knows the file that lies in `folder` for the moment; `path`: what was named."""
+    if result.path == folder:
+        result.path = path
+    elif result.path.is_relative_to(folder):
         result.path = result.path.relative_to(folder)
     result.told = [without_folder(sentence, folder) for sentence in result.told]
     result.left_out = [remark_without(remark, folder) for remark in result.left_out]
@@ -255,7 +276,7 @@ def _write(
                 ended.add(index)
         if index not in begun:
             begun.add(index)
-            run_ids[index] = _run_id(store, task_id, index, task.runs[index], part_of(piece, 0, 1))
+            run_ids[index] = _run_id(task_id, index, task.runs[index], part_of(piece, 0, 1))
             together.begin_run(_header(task, task_id, run_ids[index], task.runs[index], key))
         added += together.append(run_ids[index], piece, position=digests[index].records)
     for index, run in enumerate(task.runs):
@@ -276,6 +297,8 @@ def _end(store: Store, task: ImportedTask, known: SourceRow) -> None:
 def _header(task: ImportedTask, task_id: str, run_id: str, run: ImportedRun, key: str) -> Header:
     origin: dict[str, object] = {"imported.format": task.format, "imported.path": task.place or str(task.paths[0])}
     origin |= {f"imported.{target}": source for target, source in task.names.items()}
+    if run.run_id is not None:
+        origin[ORIGIN] = run.run_id
     if run.superseded:
         origin["imported.superseded"] = True
     return Header(
@@ -294,9 +317,8 @@ def _recorded_by_stepline(store: Store, task: ImportedTask) -> str | None:
     """The task under which these runs are known already: an export of a task of this home, or an output folder that a
     recorded run wrote its side-car into."""
     for run in task.runs:
-        if run.run_id is not None and (found := store.run(run.run_id)) is not None:
-            source = store.source(task.key)
-            if source is None or run.run_id not in {each.run_id for each in source.runs}:
+        for run_id in (run.run_id, run.settings.get(ORIGIN)):
+            if isinstance(run_id, str) and (found := store.run(run_id)) is not None:
                 return found.task_id
     side_car = read_side_car(task.folder) if task.folder is not None else None
     if side_car is not None and side_car.run_id is not None and (found := store.run(side_car.run_id)) is not None:
@@ -311,10 +333,12 @@ def _task_id(store: Store, task: ImportedTask) -> str:
     return "t" + hashlib.sha256(f"import:{task.key}".encode(errors="replace")).hexdigest()[:15]
 
 
-def _run_id(store: Store, task_id: str, index: int, run: ImportedRun, first: Piece) -> str:
-    """`YYYYMMDD-HHMMSS-` and eight digits that the task, the run's place and its first record give."""
-    if run.run_id is not None and store.run(run.run_id) is None:
-        return run.run_id
+def _run_id(task_id: str, index: int, run: ImportedRun, first: Piece) -> str:
+    """`YYYYMMDD-HHMMSS-` and eight digits that the task, the run's place and its first record give.
+
+    Never the id of an exported run: its own journal may come to this home later, and is read from where the run of that
+    id stands.
+    """
     digest = Digest()
     digest.add_all(first)
     stamp = datetime.fromtimestamp(bounded_time(run.started), UTC).strftime("%Y%m%d-%H%M%S")

@@ -46,27 +46,28 @@ def ema(values: Floats, span: int, state: EmaState | None) -> tuple[Floats, EmaS
     if begin == count:
         return out, EmaState(origin, numerator, denominator, seen)
     scale = 1.0 / denominator
-    two = worth_splitting(count - begin, LONG_SMOOTHING)
-    parts = 4 if two else 2
-    cuts = [begin + (count - begin) * part // parts for part in range(parts + 1)]
-    ends: list[float] = [0.0] * parts
-    finite: list[int] = [0] * parts
-
-    def work(half: int, before: float) -> None:
-        first, middle, last = cuts[2 * half : 2 * half + 3]
-        early, late, early_seen, late_seen = jitted.ema(values, first, middle, last, alpha, origin, before, scale, out)
-        ends[2 * half : 2 * half + 2] = early, late
-        finite[2 * half : 2 * half + 2] = early_seen, late_seen
-
-    if two:
-        both(lambda: work(0, numerator), lambda: work(1, 0.0))
+    if worth_splitting(count - begin, LONG_SMOOTHING):
+        half = begin + (count - begin) // 2
+        parts = [(begin, half, numerator), (half, count, 0.0)]
     else:
-        work(0, numerator)
-    carry = ends[0]
-    for part in range(1, parts):
-        jitted.ema_carry(values, cuts[part], cuts[part + 1], alpha, origin, carry, scale, out)
-        carry = ends[part] + carry * (1.0 - alpha) ** finite[part]
-    return out, EmaState(origin, carry, denominator, seen + sum(finite))
+        parts = [(begin, count, numerator)]
+    ends, finite = np.empty((len(parts), 4)), np.empty((len(parts), 4), np.int64)
+
+    def work(number: int) -> None:
+        first, last, before = parts[number]
+        jitted.ema(values, first, last, alpha, origin, before, scale, out, ends[number], finite[number])
+
+    if len(parts) == 2:
+        both(lambda: work(0), lambda: work(1))
+    else:
+        work(0)
+    cuts = [first + (last - first) // 4 * quarter for first, last, _ in parts for quarter in range(4)]
+    stood, held = ends.ravel().tolist(), finite.ravel().tolist()
+    carry = stood[0]
+    for part in range(1, len(cuts)):
+        jitted.ema_carry(values, cuts[part], (*cuts, count)[part + 1], alpha, origin, carry, scale, out)
+        carry = stood[part] + carry * (1.0 - alpha) ** held[part]
+    return out, EmaState(origin, carry, denominator, seen + sum(held))
 
 
 def moving_average(values: Floats, span: int, state: AverageState | None) -> tuple[Floats, AverageState]:
@@ -117,6 +118,16 @@ def _recent(values: Floats, before: AverageState, first_needed: int, seen: int) 
     return np.concatenate([before.recent[len(before.recent) - missing :], late])
 
 
-def interleave(planes: Bytes, varying: int, out: Words) -> None:
+def interleave(planes: Bytes, varying: int, held: int, out: Words) -> None:
     """See `stepline.kernels.interleave`."""
-    jitted.interleave(planes, varying, out)
+    jitted.interleave(planes, varying, np.uint64(held), out)
+
+
+def widen(planes: Bytes, varying: int, held: int, out: Floats) -> None:
+    """See `stepline.kernels.widen`."""
+    jitted.widen(planes, varying, np.uint64(held), out)
+
+
+def stretches(begins: Ints, firsts: Ints, steps: Ints, out: Ints) -> None:
+    """See `stepline.kernels.stretches`."""
+    jitted.stretches(begins, firsts, steps, out)

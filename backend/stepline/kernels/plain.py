@@ -148,11 +148,30 @@ def _trailing_means(offset: Floats, span: int, began: int) -> Floats:
     return means
 
 
-def interleave(planes: Bytes, varying: int, out: Words) -> None:
+def interleave(planes: Bytes, varying: int, held: int, out: Words) -> None:
     """See `stepline.kernels.interleave`."""
-    split = out.view(np.uint8).reshape(-1, 8)
+    out.fill(held)
+    _put_planes(planes, varying, out.view(np.uint8).reshape(-1, 8))
+
+
+def widen(planes: Bytes, varying: int, held: int, out: Floats) -> None:
+    """See `stepline.kernels.widen`."""
+    narrow = np.full(len(out), held, np.uint32)
+    _put_planes(planes, varying, narrow.view(np.uint8).reshape(-1, 4))
+    with np.errstate(invalid="ignore"):
+        out[:] = narrow.view(np.float32)
+
+
+def _put_planes(planes: Bytes, varying: int, split: Bytes) -> None:
     used = 0
-    for place in range(8):
+    for place in range(split.shape[1]):
         if varying >> place & 1:
-            split[:, place] = planes[used : used + len(out)]
-            used += len(out)
+            split[:, place] = planes[used : used + len(split)]
+            used += len(split)
+
+
+def stretches(begins: Ints, firsts: Ints, steps: Ints, out: Ints) -> None:
+    """See `stepline.kernels.stretches`."""
+    lengths = np.diff(begins, append=len(out))
+    place = np.arange(len(out)) - np.repeat(begins, lengths)
+    out[:] = np.repeat(firsts, lengths) + place * np.repeat(steps, lengths)

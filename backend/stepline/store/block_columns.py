@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stepline.kernels.halves import TWO, both
 from stepline.store import codec, sqlite
-from stepline.store.blocks import column, places_with, sequences
+from stepline.store.blocks import column as decoded
+from stepline.store.blocks import places_with, sequences
 from stepline.store.content import NO_STEP
 from stepline.store.rows import Columns
-
-_BLOCKS_AT_ONCE = 64
-"""Fetched before they are decoded: about 30 MiB compressed, so that ten million points are not held twice."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -65,11 +63,26 @@ def joined(parts: Sequence[Points]) -> Points:
 
 _SELECT = """SELECT {} FROM blocks JOIN block_series ON block_series.block_id = blocks.id
     WHERE blocks.task_id = ? AND blocks.first < ? AND blocks.last > ? AND block_series.name = ? ORDER BY blocks.first"""
-_COLUMNS = "blocks.first, blocks.count, block_series.count, run, metric_set, sequence, value, {}, {}, {}"
 
 
-def _selected(columns: Collection[str]) -> str:
-    return _SELECT.format(_COLUMNS.format(*(f"blocks.{name}" if name in columns else "NULL" for name in PLACES)))
+class _Block(NamedTuple):
+    """Where a block's columns lie, and those that are short as they are."""
+
+    id: int
+    first: int
+    records: int
+    series: int
+    held: int
+    """Records that have the metric, of `records`."""
+    run: bytes
+    sequence: bytes | None
+
+
+_HEADS = "blocks.id, blocks.first, blocks.count, block_series.id, block_series.count, run, sequence"
+
+
+def _heads(database: sqlite.Database, task_id: int, metric: str, first: int, last: int) -> list[_Block]:
+    return [_Block(*row) for row in sqlite.fetched(database, _SELECT.format(_HEADS), (task_id, last, first, metric))]
 
 
 def read(
@@ -86,20 +99,21 @@ def read(
 
     columns: which of step, epoch and time are read; the others hold anything.
     """
-    where = (task_id, last, first, metric)
-    counts = [count for (count,) in sqlite.fetched(database, _SELECT.format("block_series.count"), where)]
-    if not counts:
+    heads = _heads(database, task_id, metric, first, last)
+    if not heads:
         return []
-    ends = np.cumsum([0, *counts]).tolist()
+    ends = np.cumsum([0, *(head.held for head in heads)]).tolist()
     points = _empty(ends[-1])
-    done = 0
-    for rows in sqlite.fetched_in_parts(database, _selected(columns), where, _BLOCKS_AT_ONCE):
-        work = [(row, slice(ends[at], ends[at + 1])) for at, row in enumerate(rows, done)]
-        if TWO and len(work) > 1:
-            _in_two(work, sets, points)
-        else:
-            _decode(work, sets, points)
-        done += len(rows)
+    work = [(head, slice(*ends[at : at + 2])) for at, head in enumerate(heads)]
+    if TWO and len(work) > 1:
+        # The first thread's connection serves both: another one would see another moment.
+        connection = database.connection()
+        both(
+            lambda: _decode(connection, work[::2], sets, columns, points),
+            lambda: _decode(connection, work[1::2], sets, columns, points),
+        )
+    else:
+        _decode(database.connection(), work, sets, columns, points)
     return [points.within(first, last)]
 
 
@@ -113,34 +127,41 @@ def one_by_one(
     columns: Collection[str],
 ) -> Iterator[Points]:
     """Likewise, each block for itself: a long series goes by in the memory of a block."""
-    for rows in sqlite.fetched_in_parts(database, _selected(columns), (task_id, last, first, metric), 1):
-        points = _empty(rows[0][2])
-        _decode([(rows[0], slice(None))], sets, points)
+    connection = database.connection()
+    for head in _heads(database, task_id, metric, first, last):
+        points = _empty(head.held)
+        _decode(connection, [(head, slice(None))], sets, columns, points)
         yield points.within(first, last)
 
 
-def _in_two(work: list[tuple[Any, slice]], sets: Sequence[int], points: Points) -> None:
-    both(lambda: _decode(work[::2], sets, points), lambda: _decode(work[1::2], sets, points))
-
-
-def _decode(work: list[tuple[Any, slice]], sets: Sequence[int], points: Points) -> None:
-    for (first, count, held, run, metric_set, sequence, value, step, epoch, time), where in work:
+def _decode(
+    connection: sqlite.Connection,
+    work: list[tuple[_Block, slice]],
+    sets: Sequence[int],
+    columns: Collection[str],
+    points: Points,
+) -> None:
+    for head, where in work:
         out = points.chosen(where)
-        codec.decode_into(value, out.value)
+        codec.decode_into(sqlite.blob(connection, "block_series", "value", head.series), out.value)
         # All records of the block, of which those that have the metric are chosen.
-        own = out if held == count else _empty(count)
-        own.sequence[:] = sequences(first, count, sequence)
-        codec.decode_into(run, own.run)
-        if step is not None:
-            steps = column(step)
-            own.step[:] = steps
-            if steps.min() == NO_STEP:
-                own.step[steps == NO_STEP] = np.nan
-        if epoch is not None:
-            codec.decode_into(epoch, own.epoch)
-        if time is not None:
-            codec.decode_into(time, own.time)
+        own = out if head.held == head.records else _empty(head.records)
+        own.sequence[:] = sequences(head.first, head.records, head.sequence)
+        codec.decode_into(head.run, own.run)
+        for name in columns:
+            column = sqlite.blob(connection, "blocks", name, head.id)
+            if name == "step":
+                _decode_step(column, own.step)
+            else:
+                codec.decode_into(column, getattr(own, name))
         if own is not out:
-            places = places_with(column(metric_set), sets)
+            places = places_with(decoded(sqlite.blob(connection, "blocks", "metric_set", head.id)), sets)
             for target, each in zip(out[:5], own[:5], strict=True):
                 target[:] = each[places]
+
+
+def _decode_step(data: bytes, out: Floats) -> None:
+    steps = decoded(data)
+    out[:] = steps
+    if steps.min() == NO_STEP:
+        out[steps == NO_STEP] = np.nan

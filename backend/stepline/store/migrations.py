@@ -172,6 +172,14 @@ def _masked(database: sqlite.Database) -> None:
         )
 
 
+def _narrow(database: sqlite.Database) -> None:
+    """Columns of float32 and of even steps, which an older program cannot read; levels of more widths in shorter
+    rows. Blocks stay as they were written: their form is said in them."""
+    tasks = sqlite.fetched(database, "SELECT DISTINCT task_id FROM blocks", ())
+    for (task_id,) in tasks:
+        blocks.sum_up(database, task_id)
+
+
 MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (
     _first,
     _sources,
@@ -181,6 +189,7 @@ MIGRATIONS: tuple[Callable[[sqlite.Database], None], ...] = (
     _levels,
     _controls,
     _masked,
+    _narrow,
 )
 VERSION = len(MIGRATIONS)
 

@@ -35,7 +35,7 @@ FETCHED_ROWS = 16_384
 class _Cursor(sqlite3.Cursor):
     """One call at a time on a connection: closing it while another thread is in one crashes the process."""
 
-    connection: _Connection
+    connection: Connection
 
     def execute(self, *arguments: Any) -> Any:
         with self.connection.used():
@@ -62,11 +62,12 @@ class _Cursor(sqlite3.Cursor):
             return super().__next__()
 
 
-class _Connection(sqlite3.Connection):
+class Connection(sqlite3.Connection):
     """Of one thread, closed by any; can be referred to weakly, so that one that a thread leaves closes with it."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.path = Path(arguments[0])
         self._guard = threading.RLock()
         self._ended = False
 
@@ -98,7 +99,7 @@ class Database(peewee.SqliteDatabase):
 
     def __init__(self, path: Path, *, writable: bool) -> None:
         self.path = path
-        self._connections: weakref.WeakSet[_Connection] = weakref.WeakSet()
+        self._connections: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._connections_lock = threading.Lock()
         self._ended = False
         pragmas: list[tuple[str, Any]] = [("mmap_size", 1 << 30), ("cache_size", -32_768), ("temp_store", "memory")]
@@ -109,7 +110,7 @@ class Database(peewee.SqliteDatabase):
         else:
             pragmas.append(("query_only", 1))
         super().__init__(
-            str(path), pragmas=pragmas, timeout=BUSY_SECS, factory=_Connection, check_same_thread=False, uri=False
+            str(path), pragmas=pragmas, timeout=BUSY_SECS, factory=Connection, check_same_thread=False, uri=False
         )
 
     def _connect(self) -> Any:
@@ -253,6 +254,12 @@ def fetched(database: Database, sql: str, values: tuple[Any, ...]) -> list[tuple
     cursor = database.execute_sql(sql, values)
     with translated(database.path):
         return list(cursor.fetchall())
+
+
+def blob(connection: Connection, table: str, column: str, row: int) -> bytes:
+    """One long value, by its row's number. As a query's, 30 MB of columns take 28 ms in the place of 3."""
+    with translated(connection.path), connection.used(), connection.blobopen(table, column, row, readonly=True) as held:
+        return bytes(held.read())
 
 
 def fetched_in_parts(

@@ -77,7 +77,8 @@ def remove(database: sqlite.Database, task_uids: Sequence[str], time: float | No
         models: tuple[Any, ...] = (TrainingLogModel, CheckpointModel, SeriesModel, LevelsModel, RunModel)
         for model in models:
             model.delete().where(model.task_id == number).execute(database)
-        SourceModel.delete().where(SourceModel.task_id == uid).execute(database)
+        if time is None:
+            SourceModel.delete().where(SourceModel.task_id == uid).execute(database)
         TaskModel.delete().where(TaskModel.id == number).execute(database)
         if time is not None:
             rows = [(run, uid, time) for run in runs]

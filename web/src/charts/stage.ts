@@ -4,6 +4,7 @@
  */
 import { computed, effectScope, shallowRef, watch, type ComputedRef, type ShallowRef } from 'vue'
 import { axisExtent } from './axes'
+import { hurry } from './draw-queue'
 import type { ChartSize } from './geometry'
 import type { ChartWords, Measure } from './graphics'
 import { canvasMeasure } from './measure'
@@ -93,6 +94,7 @@ function createStage(session: Session): Stage {
   watch(session.view.follow, (following) => {
     if (!following && session.view.zoom.value === null && whole.value) session.view.setZoom(whole.value)
   })
+  watch(session.view.zoom, hurry, { flush: 'sync' })
   const order = computed(() => {
     const names = [...session.frames.value.keys()]
     const rank = (name: string) => (METRIC_ORDER.includes(name) ? METRIC_ORDER.indexOf(name) : METRIC_ORDER.length)

@@ -206,7 +206,8 @@ export function createSession(options: SessionOptions): Session {
 
   function selectFirst(): void {
     const remembered = tasks.value.find((task) => task.id === settings.task)
-    const first = remembered ?? tasks.value.find((task) => LIVE.includes(task.status)) ?? tasks.value[0]
+    const training = tasks.value.find((task) => task.status !== 'pending' && LIVE.includes(task.status))
+    const first = remembered ?? training ?? tasks.value.find((task) => LIVE.includes(task.status)) ?? tasks.value[0]
     if (first) select(first.id)
     else {
       taskId.value = null
