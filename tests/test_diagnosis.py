@@ -58,13 +58,22 @@ class History:
     saved: list[Saved] = field(default_factory=list)
     task_runs: list[Run] = field(default_factory=lambda: [Run()])
     task_metrics: list[Metric] = field(default_factory=list)
+    evaluations: dict[int, float] = field(default_factory=dict)
+    """Evaluation loss by sequence, beside the points."""
 
     def columns(self, task_id: str, metric: str, first: int = 0, last: int | None = None) -> Columns:
+        if metric == "eval_loss":
+            until = len(self.points) if last is None else last
+            rows = [(place, 1, value) for place, value in sorted(self.evaluations.items()) if first <= place < until]
+            return self._columns(rows)
         chosen = [
             (place, run, loss if metric == "loss" else norm)
             for place, (run, loss, norm) in enumerate(self.points[:last])
             if place >= first and (metric == "loss" or norm is not None)
         ]
+        return self._columns(chosen)
+
+    def _columns(self, chosen: list[tuple[int, int, float | None]]) -> Columns:
         sequence = np.array([place for place, _, _ in chosen], dtype=np.int64)
         return Columns(
             sequence,
@@ -134,10 +143,14 @@ def test_two_runs_that_interleave_are_told_apart():
 loss_and_norm = st.tuples(st.just(1), st.sampled_from([MASKED, 1e-3, 0.5, 2.0, NAN]), st.sampled_from([None, 1.0, NAN]))
 
 
-@given(st.lists(loss_and_norm, max_size=80), st.lists(st.integers(1, 20), max_size=10))
-def test_what_is_found_does_not_depend_on_how_the_records_came(points, cuts):
+@given(
+    st.lists(loss_and_norm, max_size=120),
+    st.lists(st.integers(1, 30), max_size=10),
+    st.dictionaries(st.integers(0, 119), st.sampled_from([1.0, 1.05, 1.5, NAN]), max_size=12),
+)
+def test_what_is_found_does_not_depend_on_how_the_records_came(points, cuts, evaluations):
     """Told at once or a few at a time: the same findings."""
-    growing = History()
+    growing = History(evaluations=evaluations)
     diagnosis = Diagnosis(growing, clock=lambda: 0.0)
     rest = list(points)
     for cut in cuts:
@@ -145,7 +158,9 @@ def test_what_is_found_does_not_depend_on_how_the_records_came(points, cuts):
         rest = rest[cut:]
         diagnosis.findings("t")
     growing.points += rest
-    assert diagnosis.findings("t") == Diagnosis(History(list(points)), clock=lambda: 0.0).findings("t")
+    assert diagnosis.findings("t") == Diagnosis(
+        History(list(points), evaluations=evaluations), clock=lambda: 0.0
+    ).findings("t")
 
 
 def test_steps_that_stopped_coming_are_a_stall_until_the_next_one():
@@ -204,3 +219,51 @@ def test_what_a_run_did_before_its_last_step_excuses_nothing():
 
 def test_a_run_that_ended_is_no_stall():
     assert findings(History([(1, 2.0, 1.0)] * 10, task_runs=[Run(status="completed")]), now=1e6) == []
+
+
+def curve(*levels: tuple[float, int]) -> list[tuple[int, float, float | None]]:
+    """Losses that go in straight lines from 4.0 on: to a level, in so many logs."""
+    values, before = [], 4.0
+    for level, count in levels:
+        values += np.linspace(before, level, count).tolist()
+        before = level
+    return [(1, value, 1.0) for value in values]
+
+
+def test_a_loss_back_above_its_start_has_diverged_until_it_falls_again():
+    lost = curve((1.0, 100), (6.0, 20), (6.0, 30))
+    (found,) = findings(History(lost))
+    assert (found["rule"], found["severity"]) == ("diverged", "error")
+    assert found["evidence"]["best"] == pytest.approx(1.0, abs=0.2)  # type: ignore[index]
+    assert found["evidence"]["now"] == 6.0  # type: ignore[index]
+    assert findings(History(lost + curve((1.0, 100))[50:])) == []
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        pytest.param(curve((4.0, 300)), id="never fell"),
+        pytest.param(curve((1.0, 100), (3.0, 20), (3.0, 100)), id="rose, and not to its start"),
+        pytest.param(curve((1.0, 100), (50.0, 4), (1.0, 4), (1.0, 50)), id="a spike"),
+        pytest.param([(1, 1e-4 * (place % 7 - 3), 1.0) for place in range(300)], id="around zero"),
+    ],
+)
+def test_what_is_no_divergence(points: list[tuple[int, float, float | None]]):
+    assert findings(History(points)) == []
+
+
+def evaluated(values: list[float]) -> dict[int, float]:
+    return {40 + 40 * place: value for place, value in enumerate(values)}
+
+
+def test_an_evaluation_loss_that_rises_while_the_training_loss_falls_is_overfitting():
+    falling = curve((0.1, 400))
+    (found,) = findings(History(falling, evaluations=evaluated([3.0, 2.0, 2.3, 2.5, 2.9])))
+    assert (found["rule"], found["first_sequence"], found["last_sequence"]) == ("overfitting", 80, 200)
+    assert found["evidence"] == {
+        "best": 2.0, "now": 2.9, "evaluations": 3.0, "first_step": 810.0, "last_step": 2010.0,
+    }  # fmt: skip
+    for others in ([3.0, 2.0, 2.3, 2.5], [3.0, 2.0, 2.1, 2.5, 2.9], [3.0, 2.0, 2.3, 2.5, 2.9, 1.9]):
+        assert findings(History(falling, evaluations=evaluated(others))) == []
+    level = curve((4.0, 400))
+    assert findings(History(level, evaluations=evaluated([3.0, 2.0, 2.3, 2.5, 2.9]))) == []

@@ -6,6 +6,8 @@ evidence; the sentence and the advice stand in the page's catalogues under the r
 
     MaskedNaN    a loss that the trainer's filter wrote as 0.0 (or a NaN left as it is)
     Stall        a run that lives and does not go on
+    Diverged     a loss that is back above where it began
+    Overfitting  an evaluation loss that rose while the training loss fell
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Protocol
 from stepline.diagnosis.masked_nan import MaskedNaN
 from stepline.diagnosis.points import CheckpointLike, ColumnsLike, MetricLike, Points, RunLike
 from stepline.diagnosis.stall import Stall
+from stepline.diagnosis.trend import Diverged, Medians, Overfitting
 from stepline.wire import Finding
 
 __all__ = ["Diagnosis"]
@@ -42,6 +45,9 @@ class _Run:
     def __init__(self, number: int) -> None:
         self.masked_nan = MaskedNaN(number)
         self.stall = Stall(number)
+        self.medians = Medians()
+        self.diverged = Diverged(number)
+        self.overfitting = Overfitting(number)
 
 
 class Diagnosis:
@@ -70,6 +76,7 @@ class Diagnosis:
             found: list[Finding] = []
             for number, rules in runs.items():
                 found += rules.masked_nan.findings([c for c in checkpoints if c.run_number == number])
+                found += rules.diverged.findings() + rules.overfitting.findings()
                 if number in rows:
                     found += rules.stall.findings(rows[number], self._clock(), metrics, checkpoints)
         return sorted(found, key=lambda finding: finding["last_sequence"], reverse=True)
@@ -77,8 +84,15 @@ class Diagnosis:
     def _examine(self, task_id: str, runs: dict[int, _Run], since: int, until: int) -> None:
         losses = Points.by_run(self._source.columns(task_id, "loss", since, until))
         norms = Points.by_run(self._source.columns(task_id, "grad_norm", since, until))
+        evaluations = Points.by_run(self._source.columns(task_id, "eval_loss", since, until))
         nothing = Points.none()
         for number, loss in losses.items():
             rules = runs.setdefault(number, _Run(number))
             rules.masked_nan.examine(loss, norms.get(number, nothing))
             rules.stall.examine(loss)
+            medians = rules.medians.of(loss)
+            rules.diverged.examine(medians)
+            rules.overfitting.examine(evaluations.pop(number, nothing), medians)
+        for number, evaluation in evaluations.items():
+            # Those between which nothing was logged.
+            runs.setdefault(number, _Run(number)).overfitting.examine(evaluation, nothing)

@@ -45,7 +45,8 @@ export function findingWords(finding: Finding, format: Format, t: Translate): Fi
   if (finding.rule === 'stall') {
     const silent = format.join(format.duration(toNumber(evidence.silent_secs)))
     const median = format.join(format.duration(toNumber(evidence.median_secs)))
-    const took = format.join(format.duration(toNumber(evidence.took_secs)))
+    const secs = toNumber(evidence.took_secs)
+    const took = secs < 1 ? t('finding.underASecond') : format.join(format.duration(secs))
     const sign = evidence.sign === 'phase' ? evidence.phase : evidence.sign
     const told = STALLS.includes(sign) ? String(sign) : 'steps'
     return {
@@ -56,6 +57,20 @@ export function findingWords(finding: Finding, format: Format, t: Translate): Fi
         clean: '',
       }).trim(),
       advice: t('finding.stall.advice'),
+    }
+  }
+  if (finding.rule === 'diverged' || finding.rule === 'overfitting') {
+    const n = toNumber(evidence.evaluations)
+    const step = format.whole(toNumber(evidence.first_step))
+    const [start, best, now] = [evidence.start, evidence.best, evidence.now].map((loss) => format.figure('loss', loss))
+    return {
+      title: t(`finding.${finding.rule}.title`),
+      text: t('finding.sentence', {
+        place: place(finding, format, t),
+        text: t(`finding.${finding.rule}.text`, { start, best, now, n: format.whole(n) }),
+        clean: '',
+      }).trim(),
+      advice: t(`finding.${finding.rule}.advice`, { step }),
     }
   }
   return {

@@ -89,7 +89,7 @@ export function logSentence(row: LogRow, detail: TaskDetail | null, format: Form
         text: row.message ?? (saved?.path ? lastPart(saved.path) : t('log.saved')),
         aside: [
           saved?.bytes ? format.bytes(saved.bytes) : '',
-          saved?.secs ? format.join(format.duration(Math.max(1, saved.secs))) : '',
+          saved?.secs && saved.secs >= 1 ? format.join(format.duration(saved.secs)) : '',
           further,
         ]
           .filter(Boolean)

@@ -476,6 +476,19 @@ export const en = {
       process: 'Its process is there, but has given no sign for {silent}; it gives one every 5 seconds.',
       advice: 'See whether the process still works: its output, GPU use, data loading, free disk space.',
     },
+    underASecond: 'less than a second',
+    diverged: {
+      title: 'Loss back above its start',
+      text: 'It began at {start}, had fallen to {best}, and stands at {now}.',
+      advice:
+        'The training has lost what it learned. Stop it, go back to a checkpoint from before step {step}, and lower the learning rate or clip gradients.',
+    },
+    overfitting: {
+      title: 'Overfitting',
+      text: 'Evaluation loss rose from {best} to {now} in {n} evaluations, while the training loss fell.',
+      advice:
+        'The best evaluation was at step {step}: use the checkpoint nearest to it. Stop earlier next time, or add data, dropout or weight decay.',
+    },
     other: { title: 'Finding: {rule}', advice: 'Look at the curves at this place.' },
   },
   tasks: {

@@ -467,6 +467,17 @@ export const zh: Messages = {
       process: '进程还在，但已有{silent}没有任何动静；正常时每 5 秒会有一次。',
       advice: '请检查进程是否还在工作：输出、GPU 占用、数据加载、磁盘空间。',
     },
+    underASecond: '不到 1 秒',
+    diverged: {
+      title: '损失回到起点以上',
+      text: '损失从 {start} 开始，曾降到 {best}，现在为 {now}。',
+      advice: '训练已丢失学到的内容。请停止训练，回到第 {step} 步之前的检查点，并降低学习率或裁剪梯度。',
+    },
+    overfitting: {
+      title: '过拟合',
+      text: '评估损失在 {n} 次评估中从 {best} 升到 {now}，而训练损失仍在下降。',
+      advice: '最好的一次评估在第 {step} 步，请使用最接近它的检查点。下次可更早停止，或增加数据、dropout 或权重衰减。',
+    },
     other: { title: '诊断：{rule}', advice: '请查看此处的曲线。' },
   },
   tasks: {
