@@ -51,6 +51,25 @@ def test_a_run_from_start_to_end(home: Home) -> None:
     assert (journal.status, journal.end.step) == ("completed", 3)
 
 
+def test_a_run_without_with_begins_at_its_first_log_and_ends_when_it_is_finished(home: Home) -> None:
+    run = stepline.record("pilot", home=home)
+    assert not list(home.journals.glob("*.jsonl"))
+    run.log({"loss": 1.0}, step=1)
+    assert not run.should_stop
+    assert [record.step for record in only_journal(home.path).of("step")] == [1]
+    run.finish()
+    run.finish()
+    assert only_journal(home.path).status == "completed"
+
+
+@pytest.mark.parametrize(("ends", "status"), [("", "stopped"), ("1 / 0", "failed")])
+def test_a_run_without_with_that_nobody_finished_ends_with_its_process(home: Home, ends: str, status: str) -> None:
+    program = f"import stepline, sys\nstepline.record('pilot', home=sys.argv[1]).log({{'loss': 1.0}}, step=1)\n{ends}"
+    subprocess.run([sys.executable, "-c", program, str(home.path)], check=False, stderr=subprocess.DEVNULL)
+    journal = only_journal(home.path)
+    assert (len(journal.of("step")), journal.status) == (1, status)
+
+
 def test_the_process_in_the_header_is_the_one_that_psutil_sees(home: Home) -> None:
     psutil = pytest.importorskip("psutil")
     with stepline.record("pilot", home=home):

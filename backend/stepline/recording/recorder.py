@@ -6,6 +6,8 @@
             if run.should_stop:
                 break
 
+Without `with`, the run begins at its first log and `run.finish()` ends it.
+
 Nothing here raises into the loop: see `run_journal`. Standard library only.
 """
 
@@ -28,7 +30,7 @@ from stepline.recording.task_identity import TaskIdentity, task_of_key
 
 
 class Run:
-    """A run of any training loop. Made by `stepline.record`; use it as a context manager.
+    """A run of any training loop. Made by `stepline.record`; use it as a context manager, or end it by `finish`.
 
     Metrics are numbers (also tensors and numpy scalars of one element) or texts, under any names.
     """
@@ -39,6 +41,7 @@ class Run:
         self._settings = settings
         self._home = home
         self._recorder: Recorder | None = None
+        self._tried = False
         self._commands: CommandFile | None = None
         self._next_look = 0.0
         self._stopped_by: str | None = None
@@ -53,6 +56,14 @@ class Run:
         return self._task.id
 
     def __enter__(self) -> Run:
+        self._begun()
+        return self
+
+    def _begun(self) -> Recorder | None:
+        """What writes this run's journal, begun at the first call: a loop without `with` would lose every log."""
+        if self._recorder is not None or self._tried:
+            return self._recorder
+        self._tried = True
         try:
             settings = self._settings
             if settings is not None and not isinstance(settings, Mapping):
@@ -66,15 +77,25 @@ class Run:
             say(failure_text(error, "The training goes on, and this run is not recorded."))
         else:
             self._recorder.record("train_start")
-        return self
+        return self._recorder
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end(ending_of(error) if error is not None else None)
+
+    def finish(self) -> None:
+        """End the run as completed, or as stopped where a person asked for it. Only needed without `with`.
+
+        A run that nobody finished ends with its process, as failed by an exception or else as stopped.
+        """
+        self._end(None)
+
+    def _end(self, ending: Ending | None) -> None:
         if self._recorder is None:
             return
-        ending = Ending("completed") if self._stopped_by is None else Ending("stopped", self._stopped_by)
-        self._recorder.end(ending_of(error) if error is not None else ending)
+        stopped = Ending("completed") if self._stopped_by is None else Ending("stopped", self._stopped_by)
+        self._recorder.end(ending or stopped)
         if self._commands is not None and self._recorder.process == os.getpid():
             self._commands.remove()
 
@@ -85,7 +106,7 @@ class Run:
         Ask at each step, from the first on: the page offers its button once this was asked. It costs under a
         microsecond; the request is looked for at most every 300 ms.
         """
-        recorder, now = self._recorder, time.monotonic()
+        recorder, now = self._begun(), time.monotonic()
         if recorder is None or now < self._next_look or recorder.process != os.getpid():
             return self._stopped_by is not None
         self._next_look = now + LOOK_EVERY_SECS
@@ -111,18 +132,18 @@ class Run:
 
     def log(self, metrics: Mapping[str, Any], step: int | None = None, epoch: float | None = None) -> None:
         """Record training metrics: a record of kind `step`."""
-        if self._recorder is not None:
-            self._recorder.record("step", step=step, epoch=epoch, metrics=metrics)
+        if (recorder := self._begun()) is not None:
+            recorder.record("step", step=step, epoch=epoch, metrics=metrics)
 
     def add_settings(self, settings: Mapping[str, Any]) -> None:
         """Record settings that are known only after the run began."""
-        if self._recorder is not None:
-            self._recorder.update(Update(settings=flat_settings(settings)))
+        if (recorder := self._begun()) is not None:
+            recorder.update(Update(settings=flat_settings(settings)))
 
     def evaluation(self, metrics: Mapping[str, Any], step: int | None = None, epoch: float | None = None) -> None:
         """Record what an evaluation gave."""
-        if self._recorder is not None:
-            self._recorder.record("evaluation", step=step, epoch=epoch, metrics=metrics)
+        if (recorder := self._begun()) is not None:
+            recorder.record("evaluation", step=step, epoch=epoch, metrics=metrics)
 
     def checkpoint(
         self,
@@ -132,15 +153,15 @@ class Run:
         secs: float | None = None,
     ) -> None:
         """Record that a checkpoint was written at `path`, a file or a folder, in `secs` seconds."""
-        if self._recorder is not None:
+        if (recorder := self._begun()) is not None:
             place = os.path.abspath(str(path))
             details = {"path": place, "bytes": size_bytes(place), "secs": secs}
-            self._recorder.record("checkpoint", step=step, epoch=epoch, details=details)
+            recorder.record("checkpoint", step=step, epoch=epoch, details=details)
 
     def message(self, text: str, step: int | None = None) -> None:
         """Record a line of text for people."""
-        if self._recorder is not None:
-            self._recorder.record("message", step=step, message=text)
+        if (recorder := self._begun()) is not None:
+            recorder.record("message", step=step, message=text)
 
 
 def record(
@@ -149,10 +170,11 @@ def record(
     settings: Mapping[str, Any] | object | None = None,
     home: str | Path | Home | None = None,
 ) -> Run:
-    """A run of the task that `name` names, to be used as a context manager.
+    """A run of the task that `name` names, to be used as a context manager, or to be ended by `finish`.
 
-    Entering it writes the journal's header. Leaving it ends the run: `completed`, or `failed` with the exception's type
-    and text, or `stopped` by Ctrl-C. The same name again makes the task's next run. `settings`: a mapping, or an object
-    with attributes such as argparse's namespace. `home`: the folder; by default STEPLINE_HOME or the user's own.
+    Entering it, or else its first log, writes the journal's header. Leaving it ends the run: `completed`, or `failed`
+    with the exception's type and text, or `stopped` by Ctrl-C. The same name again makes the task's next run.
+    `settings`: a mapping, or an object with attributes such as argparse's namespace. `home`: the folder; by default
+    STEPLINE_HOME or the user's own.
     """
     return Run(task_of_key(name), total_steps, settings, home)
