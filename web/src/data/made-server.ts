@@ -14,6 +14,8 @@ export class Server {
   saved: Record<string, unknown> = {}
   /** Answers to windows wait for this. */
   gate: Promise<void> = Promise.resolve()
+  /** Answers to smoothed windows wait for this too. */
+  smoothing: Promise<void> = Promise.resolve()
 
   task(id = 'a'): Task {
     return {
@@ -99,6 +101,7 @@ export class Server {
           task,
         )
         await this.gate
+        if (query.ema || query.ma) await this.smoothing
         if (signal?.aborted) throw new DOMException('taken back', 'AbortError')
         return decodeFrame(answer)
       },

@@ -98,6 +98,27 @@ describe('a session', () => {
     expect(drawn()).toEqual(upTo(5))
   })
 
+  it('shows raw lines where there is no picture yet and the smoothed ones take long', async () => {
+    let open = (): void => {}
+    server.smoothing = new Promise((resolve) => (open = resolve))
+    session.want('grad_norm')
+    await settle()
+    await settle()
+    expect(server.windows.slice(-2).map(({ ema, ma }) => [ema, ma])).toEqual([
+      [10, 5],
+      [0, 0],
+    ])
+    expect(drawn('grad_norm')).toEqual(upTo(3))
+    server.records = 4
+    open()
+    await settle()
+    expect(drawn('grad_norm')).toEqual(upTo(3)) // what the smoothed window had when it was asked for
+    const fetched = server.windows.length
+    server.log(1, 3)
+    expect(drawn()).toEqual(upTo(5))
+    expect(server.windows.length).toBe(fetched)
+  })
+
   it('catches up without a gap or a double after the connection was lost', async () => {
     server.socket.close()
     expect(session.connection.value).toBe('lost')

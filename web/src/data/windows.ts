@@ -1,13 +1,14 @@
 /**
  * The series that the page holds: the whole at a coarse grain, the zoomed part at a fine one, and what comes live.
  *
- * Promises: a new window's request takes the older one back, and the old picture stays until the new one is there; three
- * visible spans are fetched at a time, so that a pan shows no hole; a tail that comes while a window is fetched is queued
+ * Promises: a new window's request takes the older one back, and the old picture stays until the new one is there; where
+ * there is none, the raw lines do not wait for the smoothed ones; three visible spans are fetched at a time, so that a pan
+ * shows no hole; a tail that comes while a window is fetched is queued
  * and joined to it by the cursor, without gap and without double; what no chart asks for is neither fetched nor subscribed.
  */
 import { shallowRef, triggerRef, type ShallowRef } from 'vue'
 import type { Axis } from '../wire'
-import { isAborted, type Api } from './api'
+import { isAborted, type Api, type WindowQuery } from './api'
 import { firstFrom, type Frame, type SeriesFrame } from './frame'
 import { appendTail } from './tail'
 import type { Span } from './view'
@@ -19,6 +20,9 @@ const KEPT_TASKS = 6
 /** A finer window is fetched when less than this part of a span is left beside the view, or it is wider than so many spans. */
 const EDGE = 0.5
 const COARSEST = 4.5
+
+/** Raw lines alone are asked for when the smoothed ones, which go through every point, take longer than this. */
+const PATIENCE_MS = 80
 
 export interface WindowState {
   task: string | null
@@ -61,25 +65,46 @@ class Layer {
     fetchFrame: (signal: AbortSignal) => Promise<Frame>,
     keep: boolean,
     cover: Span,
+    raw?: { fetchFrame: (signal: AbortSignal) => Promise<Frame>; onThere: () => void },
   ): Promise<boolean> {
     this.stop()
     this.asked = new Set(names)
     const mine = new AbortController()
     this.request = mine
+    const impatient = raw && setTimeout(() => void this.loadRaw(mine, raw.fetchFrame, cover, raw.onThere), PATIENCE_MS)
     try {
       const frame = await fetchFrame(mine.signal)
       if (this.request !== mine) return false
       const series: Series = keep ? new Map(this.series) : new Map()
-      for (const one of frame.series) {
-        for (const tail of this.queue) appendTail(one, tail)
-        series.set(one.name, one)
-      }
+      for (const one of frame.series) series.set(one.name, this.caughtUp(one))
       this.series = series
       this.cover = cover
       return true
     } finally {
+      clearTimeout(impatient)
       if (this.request === mine) this.stop()
     }
+  }
+
+  /** Shows raw lines of series that have no picture yet, while `mine`, the request for all of it, is under way. */
+  private async loadRaw(
+    mine: AbortController,
+    fetchFrame: (signal: AbortSignal) => Promise<Frame>,
+    cover: Span,
+    onThere: () => void,
+  ): Promise<void> {
+    if ([...this.asked].every((name) => this.series.has(name))) return
+    const frame = await fetchFrame(mine.signal).catch(() => null) // the request for all of it tells what is wrong
+    if (frame === null || this.request !== mine) return
+    if (this.series.size === 0) this.cover = cover
+    const missing = frame.series.filter((one) => !this.series.has(one.name))
+    this.series = new Map([...this.series, ...missing.map((one) => [one.name, this.caughtUp(one)] as const)])
+    onThere()
+  }
+
+  private caughtUp(one: SeriesFrame): SeriesFrame {
+    for (const tail of this.queue) appendTail(one, tail)
+    return one
   }
 
   /** Joins a tail; "refetch" where it leaves a hole or the budget is passed. */
@@ -162,6 +187,15 @@ export function keepWindows(options: WindowsOptions): Windows {
     triggerRef(overview)
   }
 
+  function frameOf(task: string, query: WindowQuery) {
+    return (signal: AbortSignal) => options.api.frame(task, query, signal)
+  }
+
+  function rawOf(task: string, query: WindowQuery) {
+    if (!query.ema && !query.ma) return undefined
+    return { fetchFrame: frameOf(task, { ...query, ema: 0, ma: 0 }), onThere: publish }
+  }
+
   async function loadWhole(which: readonly string[], keep: boolean): Promise<void> {
     const { task, axis, ema, ma, range } = state
     if (task === null || which.length === 0) return
@@ -170,7 +204,7 @@ export function keepWindows(options: WindowsOptions): Windows {
     const kind = key(state)
     try {
       const cover = { first: -Infinity, last: Infinity }
-      const done = await whole.load(which, (signal) => options.api.frame(task, query, signal), keep, cover)
+      const done = await whole.load(which, frameOf(task, query), keep, cover, rawOf(task, query))
       if (!done) return
       remember(kind, whole.series)
       publish()
@@ -193,7 +227,7 @@ export function keepWindows(options: WindowsOptions): Windows {
     const query = { series: [...names()], first, last, points: POINTS, axis, ema, ma }
     if (query.series.length === 0) return
     try {
-      const done = await detail.load(query.series, (signal) => options.api.frame(task, query, signal), false, cover)
+      const done = await detail.load(query.series, frameOf(task, query), false, cover, rawOf(task, query))
       if (!done) return
       publish()
       options.onLoaded()
