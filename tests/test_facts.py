@@ -160,7 +160,7 @@ def test_a_row_of_the_log(store):
     assert (saved["kind"], saved["message"], saved["status"]) == ("checkpoint", "/out/checkpoint-5", None)
     assert (ended["kind"], ended["status"]) == ("train_end", "failed")
     assert facts.detail(store, "t1")["checkpoints"] == [
-        {"sequence": 0, "run": 1, "step": 5, "time": BEGUN, "path": "/out/checkpoint-5", "bytes": 10}
+        {"sequence": 0, "run": 1, "step": 5, "time": BEGUN, "path": "/out/checkpoint-5", "bytes": 10, "secs": 0.5}
     ]
 
 

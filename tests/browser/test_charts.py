@@ -180,7 +180,7 @@ def test_a_chart_fills_the_window(home: Home, open_page, language: str):
     small = chart.bounding_box()
     page.get_by_role("button", name=fill).click()
     assert chart.bounding_box() == {"x": 0, "y": 0, "width": 1440, "height": 900}
-    page.wait_for_function("document.querySelector('[data-testid=chart-loss] canvas').clientWidth === 1440")
+    page.wait_for_function("() => document.querySelector('[data-testid=chart-loss] canvas').clientWidth === 1440")
     page.get_by_role("button", name=leave).press("Escape")
     assert chart.bounding_box() == small
 

@@ -81,6 +81,7 @@ def test_a_chart_can_be_drawn_by_powers_of_ten(home: Home, open_page):
 @pytest.mark.parametrize(("language", "switch"), [("en", "Keep them"), ("zh", "保留")])
 def test_the_switch_for_journals_is_kept(open_page, app: App, language: str, switch: str):
     page = open_page(language)
+    expect(page.get_by_test_id("demo")).to_be_visible()
     page.keyboard.press("3")
     box = page.get_by_role("checkbox", name=switch)
     expect(box).not_to_be_checked()

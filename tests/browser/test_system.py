@@ -61,7 +61,7 @@ def test_the_crosshair_of_all_charts_runs_through_the_system_charts(sampled: App
     group = page.get_by_test_id("fold-system")
     group.get_by_role("button", name="System").click()
     expect(group.get_by_role("article")).to_have_count(4)
-    page.wait_for_function("document.querySelectorAll('.system-pane canvas').length === 4")
+    expect(page.locator(".system-pane canvas")).to_have_count(4)
     tooltip = page.get_by_test_id("chart-tooltip")
     page.mouse.move(*at(page, 0.5))
     expect(group.locator(".crosshair")).to_have_count(4)
