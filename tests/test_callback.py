@@ -7,7 +7,6 @@ import gc
 import itertools
 import json
 import pickle
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,9 +23,8 @@ from transformers import Trainer, TrainerCallback
 from stepline import SteplineCallback
 from stepline.home import Home
 from stepline.recording.journal import Update
-from tests import trainings
 from tests.journals import Journal, only_journal, read_journals
-from tests.trainings import EVALUATING, At, Slow, build, windows
+from tests.trainings import EVALUATING, At, build, windows
 
 
 def logged(trainer: Trainer, kind: str) -> list[dict[str, Any]]:
@@ -101,66 +99,6 @@ def test_report_to_stepline_records_a_training(home: Home, output: Path, monkeyp
     build(output, home.path, recorder=None, report_to="stepline", max_steps=10).train()
     journal = only_journal(home.path)
     assert (journal.steps, journal.status) == ([10], "completed")
-
-
-def test_speed_is_over_the_time_spent_training(home: Home, output: Path) -> None:
-    class SlowEvaluation(Trainer):
-        def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-            time.sleep(0.5)
-            return super().evaluate(*args, **kwargs)
-
-        def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-            time.sleep(0.5)
-            super()._save_checkpoint(*args, **kwargs)
-
-    build(
-        output,
-        home.path,
-        trainer_class=SlowEvaluation,
-        callbacks=(Slow(),),
-        max_steps=16,
-        logging_steps=2,
-        include_num_input_tokens_seen=True,
-        eval_strategy="steps",
-        eval_steps=4,
-        eval_dataset=windows(4),
-        save_strategy="steps",
-        save_steps=8,
-    ).train()
-    rows = [record.metrics for record in only_journal(home.path).of("step")]
-    speeds = sorted(float(row["samples_per_second"]) for row in rows)
-    # 4 samples a step that takes 20 ms and what training takes; with an evaluation's 500 ms in it, 16 at most.
-    assert all(16 < speed < 200 for speed in speeds[1:]), speeds
-    for row in rows:
-        assert float(row["tokens_per_second"]) == pytest.approx(float(row["samples_per_second"]) * trainings.WINDOW)
-
-
-class SlowData(torch.utils.data.IterableDataset[dict[str, Any]]):
-    """Each sample takes 20 ms to come; those that a resumed run skips too, for they have no index."""
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        for sample in itertools.cycle(windows(16)):
-            time.sleep(0.02)
-            yield sample
-
-
-def test_speed_after_a_resume_leaves_out_the_data_that_was_skipped(home: Home, output: Path) -> None:
-    saving = {"save_strategy": "steps", "save_steps": 20, "logging_steps": 2}
-    for max_steps, resumed in ((20, None), (32, str(output / "checkpoint-20"))):
-        trainer = build(output, home.path, max_steps=max_steps, **saving)
-        trainer.train_dataset = SlowData()
-        trainer.train(resume_from_checkpoint=resumed)
-    first, second = read_journals(home.path)
-    before, after = (
-        [float(record.metrics["samples_per_second"]) for record in journal.of("step")] for journal in (first, second)
-    )
-    # 80 samples were skipped, in ten times the time that two steps take: counted in, they would leave a tenth.
-    assert after[0] > 0.4 * sorted(before)[len(before) // 2]
-    (told,) = second.of("message")
-    assert told.step == 20
-    assert told.details["fast_forward_secs"] >= 80 * 0.02
-    assert told.message is not None
-    assert told.message.startswith("Skipping the data that was trained on before took ")
 
 
 def test_restarted_in_the_same_folder_is_the_next_run_of_the_task(home: Home, output: Path) -> None:
