@@ -97,6 +97,8 @@ export const en = {
     stopTitle: 'Stop “{name}”?',
     stopText:
       'The training ends after the step it is in. Everything logged so far stays. Save first if you want to go on from here later.',
+    stopTextAtLog:
+      'The training ends at {when}. Everything logged so far stays. Save first if you want to go on from here later.',
     stopYes: 'Stop training',
     saveAndStop: 'Save, then stop',
     sent: 'Sent. The training answers at its next step.',

@@ -93,6 +93,7 @@ export const zh: Messages = {
     log: '立即记录',
     stopTitle: '停止“{name}”？',
     stopText: '训练会在当前这一步结束后停止，已记录的内容都会保留。若以后要从这里继续，请先保存。',
+    stopTextAtLog: '训练会在{when}停止，已记录的内容都会保留。若以后要从这里继续，请先保存。',
     stopYes: '停止训练',
     saveAndStop: '保存后停止',
     sent: '已发送，训练会在下一步响应。',
