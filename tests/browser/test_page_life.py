@@ -30,10 +30,9 @@ def test_an_open_page_comes_back_by_itself_after_a_restart_and_catches_up(home: 
     head = homes.header("seed")
     homes.write(home, head, [homes.step(n, head.time) for n in (10, 20, 30)])
     page = open_page()
-    with page.expect_response(
-        "**/api/return-key"
-    ):  # without it no page comes back, and the first picture is there before
-        page.reload()  # no page comes back without its key, and the first picture is there before it
+    # No page comes back without its key, and the first picture is there before the key is.
+    with page.expect_response("**/api/return-key"):
+        page.reload()
     expect(page.get_by_test_id("chart-loss").get_by_role("img")).to_have_attribute(
         "aria-label", re.compile(" 3 points")
     )
