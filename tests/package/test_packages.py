@@ -144,11 +144,14 @@ def use(bare: Bare, program: str, name: str, user: int = 0) -> Path:
             picture(bare.display, f"{name}-history")
             if user:
                 os.chown(folder, user, user)
-            with stepline.record("live", home=home, total_steps=40) as run:
+            aside = Home.open(bare.root / "tmp" / f"{name}-aside")
+            with stepline.record("live", home=aside, total_steps=40) as run:
                 for step in range(1, 21):
                     run.log({"loss": 2 / step}, step=step)
-                if user:
-                    subprocess.run(["chown", "-R", f"{user}:{user}", home], check=True)
+                # A journal that appears as root's was seen, and told of, before it was given to the user.
+                (journal,) = aside.journals.glob("*.jsonl")
+                os.chown(journal, user, user)
+                os.link(journal, home / "journals" / journal.name)
                 live = next(task for task in tasks(bare, program, user) if task["name"] == "live")
                 page.run(
                     "window.stepline = { asked: [] }; window.stepline.asked.push("
