@@ -90,6 +90,7 @@ def test_while_it_trains_only_new_samples_are_fetched(app: App, home: Home, open
     with page.expect_response("**/system?*") as whole:
         group.get_by_role("button", name="System").click()
     assert "first=" not in whole.value.url
+    expect(page.locator(".system-pane canvas")).to_have_count(1)  # it goes on from what it has taken in
     app.store.add_sample(head.run_id, head.time + 200, {"system.cpu": 60.0})
     with page.expect_response("**/system?*") as newer:
         page.clock.fast_forward(11_000)
