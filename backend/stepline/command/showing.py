@@ -10,13 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepline.app import App, import_into
+from stepline.app import App
 from stepline.command.asking import Memory, bring_forward
 from stepline.command.homes import open_home, say
 from stepline.command.quitting import Quitting
 from stepline.errors import Unavailable
 from stepline.intake import taken
 from stepline.news import News
+from stepline.visit import import_into
 from stepline.wire import TakenIn
 from stepline_desktop import surroundings
 from stepline_desktop.companion import Companion
