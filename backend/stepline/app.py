@@ -21,6 +21,7 @@ from stepline.home import Home
 from stepline.ingest import Ingest
 from stepline.intake import Progress, end_abandoned, take_in_all, take_in_found, take_in_uploaded
 from stepline.live import Live, Source
+from stepline.rounds import Rounds
 from stepline.samplers import Sampling
 from stepline.server import Server
 from stepline.server.uploads import uploads_folder
@@ -57,7 +58,7 @@ class App:
         self._findings: Findings | None = None
         self._watching: Watching | None = None
         self._sampling: Sampling | None = None
-        self._trash: trash.Ageing | None = None
+        self._trash: Rounds | None = None
         self._demo = BegunDemo(home)
         self._ending = threading.Event()
         self._first_drawn = threading.Event()
@@ -218,7 +219,7 @@ class App:
         self._watching.start()
         self._sampling = Sampling(store)
         self._sampling.start()
-        self._trash = trash.Ageing(self.home, store, ingest)
+        self._trash = trash.ageing(self.home, store, ingest)
         self._trash.start()
 
     def _go_on(self) -> None:
