@@ -24,6 +24,7 @@ from stepline.demo.begun import BegunDemo
 from stepline.errors import Refused, SteplineError, StoreError, Unavailable, error_of
 from stepline.facts.findings import Findings
 from stepline.home import Home
+from stepline.importers import Following
 from stepline.ingest import Ingest
 from stepline.intake import Progress, end_abandoned, take_in_all, take_in_found, take_in_uploaded
 from stepline.live import Live, Source
@@ -60,6 +61,7 @@ class App:
         self._ingest: Ingest | None = None
         self._findings: Findings | None = None
         self._watching: Watching | None = None
+        self._following = Following()
         self._sampling: Sampling | None = None
         self._trash: trash.Ageing | None = None
         self._demo = BegunDemo(home)
@@ -143,7 +145,8 @@ class App:
 
     def take_in(self, paths: Sequence[Path] = (), *, growing: bool = False) -> list[Imported]:
         """Take in all that lies in the home, and the histories at these paths; what became of each of them."""
-        found = take_in_all(self._writing_ingest(), self.store, paths, growing=growing)
+        following = self._following if growing else None
+        found = take_in_all(self._writing_ingest(), self.store, paths, growing=growing, following=following)
         self.live.nudge()
         return found
 
@@ -154,7 +157,7 @@ class App:
         return found
 
     def _take_in_found(self, ingest: Ingest, store: Store, path: Path, growing: bool) -> None:
-        found = take_in_found(ingest, store, path, growing, self._ending.is_set)
+        found = take_in_found(ingest, store, path, growing, self._following, self._ending.is_set)
         if any(each["records"] or each["state"] == "unchanged" for each in found):
             self.live.nudge()
 
@@ -251,7 +254,12 @@ def take_in(home: Home) -> Iterator[Store]:
 
 
 def import_into(
-    home: Home, paths: Sequence[str | Path] = (), *, progress: Progress | None = None, growing: bool = False
+    home: Home,
+    paths: Sequence[str | Path] = (),
+    *,
+    progress: Progress | None = None,
+    growing: bool = False,
+    following: Following | None = None,
 ) -> list[Imported]:
     """Take in all that lies in the home, and the histories at `paths`; what became of each path.
 
@@ -265,7 +273,9 @@ def import_into(
         if lock.acquire():
             try:
                 with contextlib.closing(Store.open(home.database, writable=True)) as store:
-                    return take_in_all(Ingest(home, store), store, places, progress, growing=growing)
+                    return take_in_all(
+                        Ingest(home, store), store, places, progress, growing=growing, following=following
+                    )
             finally:
                 lock.release()
         found = _asked(home, places, growing)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stepline.errors import ImportFailed
 from stepline.facts import error_body
-from stepline.importers import ImportResult, import_paths
+from stepline.importers import Following, ImportResult, import_paths
 from stepline.ingest import Ingest
 from stepline.ingest.journals import open_journal
 from stepline.store import Store
@@ -27,9 +27,10 @@ def take_in_all(
     progress: Progress | None = None,
     *,
     growing: bool = False,
+    following: Following | None = None,
 ) -> list[Imported]:
     """Take in what lies in the home, then each path. Raises StoreError; what `progress` raises leaves nothing half.
-    `growing`: the paths' files are followed, so their last runs run."""
+    `growing`: the paths' files are followed, so their last runs run; `following`: how far each was read."""
     ingest.take_in_all()
     found = import_paths(
         store,
@@ -37,6 +38,7 @@ def take_in_all(
         progress=progress,
         journal=lambda path: _take_journal(ingest, store, path),
         growing=growing,
+        following=following,
     )
     _bring_back(store, found)
     return [as_wire(each) for each in found]
@@ -66,7 +68,7 @@ def taken(imported: list[Imported]) -> TakenIn:
 
 
 def take_in_found(
-    ingest: Ingest, store: Store, path: Path, growing: bool, cancelled: Callable[[], bool] = lambda: False
+    ingest: Ingest, store: Store, path: Path, growing: bool, following: Following, cancelled: Callable[[], bool]
 ) -> list[Imported]:
     """Take in a file or folder of a watched folder. Raises StoreError."""
     found = import_paths(
@@ -76,6 +78,7 @@ def take_in_found(
         journal=lambda each: _take_found_journal(ingest, store, each),
         asked=False,
         growing=growing,
+        following=following,
     )
     return [as_wire(each) for each in found]
 
