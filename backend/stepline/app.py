@@ -28,6 +28,7 @@ from stepline.importers import Following
 from stepline.ingest import Ingest
 from stepline.intake import Progress, end_abandoned, take_in_all, take_in_found, take_in_uploaded
 from stepline.live import Live, Source
+from stepline.rounds import Rounds
 from stepline.samplers import Sampling
 from stepline.server import Server
 from stepline.server.forwarding import TIMEOUT_SECS
@@ -63,7 +64,7 @@ class App:
         self._watching: Watching | None = None
         self._following = Following()
         self._sampling: Sampling | None = None
-        self._trash: trash.Ageing | None = None
+        self._trash: Rounds | None = None
         self._demo = BegunDemo(home)
         self._ending = threading.Event()
         self._watch: threading.Thread | None = None
@@ -224,7 +225,7 @@ class App:
         self._watching.start()
         self._sampling = Sampling(store)
         self._sampling.start()
-        self._trash = trash.Ageing(self.home, store, ingest)
+        self._trash = trash.ageing(self.home, store, ingest)
         self._trash.start()
 
     def _wait_for_lock(self) -> None:
