@@ -10,8 +10,9 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stepline import facts, kernels, trash
 from stepline.demo.begun import BegunDemo
@@ -30,6 +31,9 @@ from stepline.visit import open_beside
 from stepline.watching import SEEN_SETTING, Watching, watched_folders
 from stepline.wire import DemoBegun, Finding, Imported, TakenIn, TaskDetail, Trash
 from stepline.writer import Address, WriterLock, publish_address, read_address, withdraw_address
+
+if TYPE_CHECKING:
+    from stepline.importers import Following
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +93,13 @@ class App:
     def is_writer(self) -> bool:
         return self._ingest is not None
 
+    @cached_property
+    def _following(self) -> Following:
+        """What is known of the files that grow; all importers are loaded with it."""
+        from stepline.importers import Following
+
+        return Following()
+
     def start(self) -> None:
         """Serve, and write the home or read beside its writer. What was begun is undone where this raises."""
         try:
@@ -141,7 +152,8 @@ class App:
 
     def take_in(self, paths: Sequence[Path] = (), *, growing: bool = False) -> list[Imported]:
         """Take in all that lies in the home, and the histories at these paths; what became of each of them."""
-        found = take_in_all(self._writing_ingest(), self.store, paths, growing=growing)
+        following = self._following if growing else None
+        found = take_in_all(self._writing_ingest(), self.store, paths, growing=growing, following=following)
         self.live.nudge()
         return found
 
@@ -152,7 +164,7 @@ class App:
         return found
 
     def _take_in_found(self, ingest: Ingest, store: Store, path: Path, growing: bool) -> None:
-        found = take_in_found(ingest, store, path, growing, self._ending.is_set)
+        found = take_in_found(ingest, store, path, growing, self._following, self._ending.is_set)
         if any(each["records"] or each["state"] == "unchanged" for each in found):
             self.live.nudge()
 

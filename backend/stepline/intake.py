@@ -18,7 +18,7 @@ from stepline.store import Store
 from stepline.wire import Imported, TakenIn
 
 if TYPE_CHECKING:
-    from stepline.importers import ImportResult
+    from stepline.importers import Following, ImportResult
 
 Progress = Callable[[Path, float], None]
 """(what is read or written now, the share of all that is done, 0 to 1)."""
@@ -31,9 +31,10 @@ def take_in_all(
     progress: Progress | None = None,
     *,
     growing: bool = False,
+    following: Following | None = None,
 ) -> list[Imported]:
     """Take in what lies in the home, then each path. Raises StoreError; what `progress` raises leaves nothing half.
-    `growing`: the paths' files are followed, so their last runs run."""
+    `growing`: the paths' files are followed, so their last runs run; `following`: how far each was read."""
     ingest.take_in_all()
     if not paths:
         return []
@@ -45,6 +46,7 @@ def take_in_all(
         progress=progress,
         journal=lambda path: _take_journal(ingest, store, path),
         growing=growing,
+        following=following,
     )
     _bring_back(store, found)
     return [as_wire(each) for each in found]
@@ -76,7 +78,7 @@ def taken(imported: list[Imported]) -> TakenIn:
 
 
 def take_in_found(
-    ingest: Ingest, store: Store, path: Path, growing: bool, cancelled: Callable[[], bool] = lambda: False
+    ingest: Ingest, store: Store, path: Path, growing: bool, following: Following, cancelled: Callable[[], bool]
 ) -> list[Imported]:
     """Take in a file or folder of a watched folder. Raises StoreError."""
     from stepline.importers import import_paths
@@ -88,6 +90,7 @@ def take_in_found(
         journal=lambda each: _take_found_journal(ingest, store, each),
         asked=False,
         growing=growing,
+        following=following,
     )
     return [as_wire(each) for each in found]
 

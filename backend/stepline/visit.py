@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from stepline.errors import Refused, StoreError, Unavailable, error_of
@@ -22,6 +23,9 @@ from stepline.intake import Progress, take_in_all
 from stepline.store import Store
 from stepline.wire import Imported, TakenIn
 from stepline.writer import ANSWER_SECS, WriterLock, read_address
+
+if TYPE_CHECKING:
+    from stepline.importers import Following
 
 PATIENCE_SECS = 30.0
 """How long to wait for another process that has the lock but does not answer yet: it is starting, or a command."""
@@ -39,7 +43,12 @@ def take_in(home: Home) -> Iterator[Store]:
 
 
 def import_into(
-    home: Home, paths: Sequence[str | Path] = (), *, progress: Progress | None = None, growing: bool = False
+    home: Home,
+    paths: Sequence[str | Path] = (),
+    *,
+    progress: Progress | None = None,
+    growing: bool = False,
+    following: Following | None = None,
 ) -> list[Imported]:
     """Take in all that lies in the home, and the histories at `paths`; what became of each path.
 
@@ -53,7 +62,9 @@ def import_into(
         if lock.acquire():
             try:
                 with contextlib.closing(Store.open(home.database, writable=True)) as store:
-                    return take_in_all(Ingest(home, store), store, places, progress, growing=growing)
+                    return take_in_all(
+                        Ingest(home, store), store, places, progress, growing=growing, following=following
+                    )
             finally:
                 lock.release()
         found = _asked(home, places, growing)

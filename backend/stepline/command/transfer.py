@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from stepline.command.homes import open_home, say
 from stepline.errors import SteplineError
@@ -16,6 +17,9 @@ from stepline.intake import Progress
 from stepline.visit import import_into, take_in
 from stepline.watching import LEAST_PAUSE_SECS, TAKING_PART, Units
 from stepline.wire import Imported
+
+if TYPE_CHECKING:
+    from stepline.importers import Following
 
 LEFT_OUT_SHOWN = 10
 """Places told one by one; the rest is counted."""
@@ -76,21 +80,24 @@ def import_paths(path: Path | None, paths: tuple[Path, ...], *, follow: bool = F
     left out and what failed on standard error. Returns the exit code, 1 where a path failed."""
     home = open_home(path)
     places = [each.expanduser().absolute() for each in paths]
+    from stepline.importers import Following
+
+    following = Following()
     with bar() as progress:
-        found = import_into(home, places, progress=progress, growing=follow)
+        found = import_into(home, places, progress=progress, growing=follow, following=following)
     code = tell(found)
     if follow and any(each["error"] is None for each in found):
-        follow_on(home, places)
+        follow_on(home, places, following)
     return code
 
 
-def follow_on(home: Home, places: list[Path]) -> None:
+def follow_on(home: Home, places: list[Path], following: Following) -> None:
     """Take in what is written to the files from now on, until Ctrl-C; then their runs end as they say."""
     units = Units()
     told: set[tuple[object, ...]] = set()
 
     def take(_unit: Path, _growing: bool) -> None:
-        for each in import_into(home, places, growing=True):
+        for each in import_into(home, places, growing=True, following=following):
             if each["records"] or (each["error"] is not None and (each["path"], each["error"]["what"]) not in told):
                 told.add((each["path"], (each["error"] or {"what": ""})["what"]))
                 tell([each])
