@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepline.app import App, import_into
+from stepline.app import App
 from stepline.command import heap
 from stepline.command.asking import Memory, bring_forward
 from stepline.command.homes import open_home, say
@@ -18,6 +18,7 @@ from stepline.command.quitting import Quitting
 from stepline.errors import Unavailable
 from stepline.intake import taken
 from stepline.news import News
+from stepline.visit import import_into
 from stepline.wire import TakenIn
 from stepline_desktop import surroundings
 from stepline_desktop.companion import Companion
