@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from stepline import history
 from stepline.recording.journal import Heartbeat, Record, Update
-from stepline.store import Store, migrations
+from stepline.store import RecordColumns, Store, block_columns, blocks, migrations, reading
 from stepline.store import sqlite as dialect
 from stepline.store.blocks import BACKLOG_RECORDS, BLOCK_BYTES, BLOCK_SEQUENCES, LOOSE_RECORDS
+from stepline.store.content import Values
+from stepline.store.levels import FINE_SHIFT
 from tests.filling import Filling, asked, numbers
 from tests.slow_levels import check_levels
 
@@ -120,6 +122,33 @@ def test_a_backlog_goes_into_whole_blocks(home, store, fill):
         assert [entry.sequence for entry in page] == expected
     newest = store.records("t1", newest_first=True, limit=20, offset=5)
     assert [entry.sequence for entry in newest] == list(range(count - 6, count - 26, -1))
+
+
+def test_a_place_is_found_without_looking_at_the_blocks_before_it(home, store, fill):
+    run = fill.begin()
+    count = 5 * BLOCK_SEQUENCES
+    time = np.arange(count, dtype=float)
+    store.append(run, RecordColumns(time, step=np.arange(count), metrics={"a": Values(None, time)}), position=1)
+    database = dialect.Database(home.database, writable=False)
+    looked = []
+    for block in (1, 2, 3):
+        first = block * BLOCK_SEQUENCES + 500
+        asked_for = (
+            lambda first=first: blocks.find(database, 1, first, first + 9),
+            lambda first=first: blocks.read_levels(database, 1, "a", FINE_SHIFT, first, first + 9),
+            lambda first=first: block_columns.read(database, 1, "a", [1], first, first + 9),
+            lambda first=first: reading.places(database, 1, np.array([first, first + 9]), "time"),
+        )
+        for ask in asked_for:
+            ask()
+            instructions = []
+            database.connection().set_progress_handler(lambda to=instructions: to.append(1) or 0, 1)
+            assert len(ask())
+            database.connection().set_progress_handler(None, 1)
+            looked.append(len(instructions))
+    database.end()
+    assert min(looked) > 10
+    assert looked == looked[:4] * 3
 
 
 def test_a_search_and_kinds_find_the_same_in_blocks_as_in_rows(store, fill):

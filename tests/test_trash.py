@@ -49,7 +49,7 @@ def begin(home: Home, task: str, runs: int = 1) -> str:
 def test_what_has_lain_there_for_long_is_removed_while_the_program_runs(home: Home):
     old, new = begin(home, "old"), begin(home, "new")
     with opened(home) as (store, ingest):
-        ageing = trash.Ageing(home, store, ingest, every_secs=0.01)
+        ageing = trash.ageing(home, store, ingest, every_secs=0.01)
         ageing.start()
         try:
             store.put_in_trash([new], time.time())

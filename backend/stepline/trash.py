@@ -9,22 +9,18 @@ KEPT_DAYS: that is looked at when the program starts, whenever something is put 
 from __future__ import annotations
 
 import glob
-import logging
 import os
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from stepline import facts
-from stepline.errors import SteplineError
 from stepline.home import Home
 from stepline.ingest import Ingest
+from stepline.rounds import Rounds
 from stepline.store import Store
 from stepline.wire import Trash
-
-log = logging.getLogger(__name__)
 
 EVERY_SECS = 3600.0
 KEPT_DAYS = 30
@@ -63,31 +59,10 @@ def remove_old(home: Home, store: Store, ingest: Ingest) -> None:
         empty(home, store, ingest, old)
 
 
-class Ageing:
-    """A thread that removes what has lain here for long enough, in a program that runs for weeks."""
-
-    def __init__(self, home: Home, store: Store, ingest: Ingest, *, every_secs: float = EVERY_SECS) -> None:
-        self._remove = partial(remove_old, home, store, ingest)
-        self._every_secs = every_secs
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="stepline-trash", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread after its round. Safe to call twice."""
-        self._ending.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._ending.wait(self._every_secs):
-            try:
-                self._remove()
-            except (SteplineError, OSError) as error:
-                # A full disk, a file that is held open: the next round may succeed.
-                log.warning("Old tasks could not be removed from the trash: %s", error)
+def ageing(home: Home, store: Store, ingest: Ingest, *, every_secs: float = EVERY_SECS) -> Rounds:
+    """Removes what has lain here for long enough."""
+    remove = partial(remove_old, home, store, ingest)
+    return Rounds("trash", every_secs, remove, failed="Old tasks could not be removed from the trash")
 
 
 def tidy(home: Home, store: Store, ingest: Ingest) -> None:

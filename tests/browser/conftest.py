@@ -29,6 +29,7 @@ FLAGS = [
 ]
 LOCALES = {"en": "en-GB", "zh": "zh-CN"}
 PATIENCE_MS = 30_000
+playwright_api.expect.set_options(timeout=PATIENCE_MS)
 
 Open = Callable[..., "playwright_api.Page"]
 

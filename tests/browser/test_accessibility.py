@@ -74,7 +74,7 @@ def test_nothing_runs_out_of_the_page_at_any_width(home: Home, open_page, width:
     homes.one_of_each(home)
     page = open_page("en", width=width, height=900)
     expect(page.get_by_test_id("chart-loss")).to_be_visible()
-    for place in ("1", "2", "3"):
+    for place, there in (("1", ".monitor .plot"), ("2", ".task-row"), ("3", ".settings")):
         page.keyboard.press(place)
-        page.wait_for_timeout(100)
+        expect(page.locator(there).first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, place

@@ -44,6 +44,17 @@ def at(page, part: float, metric: str = "loss") -> tuple[float, float]:
     return left + part * (right - left), box["y"] + box["height"] / 2
 
 
+def wait_for_box(page, box: dict[str, float], metric: str = "loss") -> None:
+    """Until the chart lies there in the window."""
+    page.wait_for_function(
+        """([metric, box]) => {
+          const found = document.querySelector(`[data-testid=chart-${metric}]`).getBoundingClientRect()
+          return Object.keys(box).every((side) => found[side] === box[side])
+        }""",
+        arg=[metric, box],
+    )
+
+
 def drag(page, first: float, last: float) -> None:
     page.mouse.move(*at(page, first))
     page.mouse.down()
@@ -179,10 +190,10 @@ def test_a_chart_fills_the_window(home: Home, open_page, language: str):
     chart = page.get_by_test_id("chart-loss")
     small = chart.bounding_box()
     page.get_by_role("button", name=fill).click()
-    assert chart.bounding_box() == {"x": 0, "y": 0, "width": 1440, "height": 900}
+    wait_for_box(page, {"x": 0, "y": 0, "width": 1440, "height": 900})
     page.wait_for_function("() => document.querySelector('[data-testid=chart-loss] canvas').clientWidth === 1440")
     page.get_by_role("button", name=leave).press("Escape")
-    assert chart.bounding_box() == small
+    wait_for_box(page, small)
 
 
 AXES = {"en": ("By step", "Run 1", "Run 2"), "zh": ("按步数", "第 1 次运行", "第 2 次运行")}

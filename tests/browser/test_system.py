@@ -42,11 +42,11 @@ def sampled(app: App, home: Home) -> App:
 def test_the_group_shows_the_newest_figures_and_opens_into_charts(sampled: App, open_page: Open):
     page = open_page()
     group = page.get_by_test_id("fold-system")
-    assert "97.0" in group.get_by_test_id("value-gpu.0.utilization").inner_text()
-    assert "3.000" in group.get_by_test_id("value-process.memory").inner_text()
+    expect(group.get_by_test_id("value-gpu.0.utilization")).to_contain_text("97.0")
+    expect(group.get_by_test_id("value-process.memory")).to_contain_text("3.000")
     group.get_by_role("button", name="System").click()
     charts = group.get_by_role("article")
-    charts.first.wait_for()
+    expect(charts).to_have_count(4)
     assert [chart.get_attribute("aria-label") for chart in charts.all()] == [
         "GPU 0 utilization",
         "GPU 0 power",

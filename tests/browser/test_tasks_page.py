@@ -6,6 +6,7 @@ import pytest
 
 from stepline.home import Home
 from tests.browser import homes
+from tests.front_door import wait_for
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is missing: make setup").expect
 
@@ -31,7 +32,7 @@ def test_tasks_go_to_the_trash_and_come_back(home: Home, open_page, app, languag
     page.get_by_test_id("delete").click()
     expect(rows).to_have_count(3)
     expect(page.get_by_test_id("tasks-search")).to_be_visible()
-    assert len(list(home.trash.iterdir())) == 3, "the journals of three runs"
+    wait_for(lambda: len(list(home.trash.iterdir())) == 3)  # the journals of three runs, moved after the rows
     page.get_by_role("button", name=words["undo"]).click()
     expect(rows).to_have_count(5)
 
@@ -64,4 +65,4 @@ def test_emptying_the_trash_asks_and_removes_for_good(home: Home, open_page, app
     expect(page.get_by_test_id("trash-sheet")).to_have_count(0)
     expect(page.get_by_test_id("trash")).to_have_count(0)
     assert app.store.trash() == []
-    assert list(home.trash.iterdir()) == []
+    wait_for(lambda: list(home.trash.iterdir()) == [])

@@ -12,6 +12,7 @@ import pytest
 
 from stepline.app import App
 from stepline.home import Home
+from tests.front_door import wait_for
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is missing: make setup").expect
 TRAININGS = Path(__file__).parents[1] / "trainings.py"
@@ -47,16 +48,11 @@ def test_a_trainer_in_another_process_is_watched_to_its_death(home: Home, app: A
         page.wait_for_function(
             "before => document.querySelector('[data-testid=strip-steps] .figure').innerText !== before", arg=step
         )
-        for _ in range(100):
-            page.wait_for_timeout(100)
-            if points(page) > before:
-                break
-        else:
-            pytest.fail("no new point was drawn")
+        wait_for(lambda: points(page) > before or page.wait_for_timeout(100))
         training.send_signal(signal.SIGKILL)
         training.wait()
         # Killed: nobody says goodbye. The app finds it within ten seconds, and live becomes review by itself.
-        expect(page.get_by_test_id("task-selector")).to_contain_text("Failed", timeout=30_000)
+        expect(page.get_by_test_id("task-selector")).to_contain_text("Failed", timeout=60_000)
         expect(page.locator(".strip")).to_have_class(re.compile("is-review"))
     finally:
         training.kill()

@@ -10,22 +10,18 @@ nothing.
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections.abc import Sequence
 from typing import Protocol
 
 import psutil
 
-from stepline.errors import SteplineError
 from stepline.recording.journal import Process
+from stepline.rounds import Rounds
 from stepline.samplers.gpus import Gpus
 from stepline.samplers.machine import Machine, RunFigures
 
 __all__ = ["Sampling"]
-
-log = logging.getLogger(__name__)
 
 EVERY_SECS = 10.0
 EVENLY_SECS = 30 * 86_400.0
@@ -60,29 +56,15 @@ class Sampling:
         self._gpus = Gpus()
         self._followed: dict[str, RunFigures] = {}
         self._next: dict[str, float] = {}
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="stepline-samplers", daemon=True)
+        self._rounds = Rounds("samplers", every_secs, self.sample, failed="GPU and system figures could not be kept")
 
     def start(self) -> None:
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """End the thread after its round. Safe to call twice."""
-        self._ending.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._rounds.stop()
         self._gpus.close()
-
-    def _run(self) -> None:
-        told = ""
-        while not self._ending.wait(self._every_secs):
-            try:
-                self.sample()
-            except (SteplineError, psutil.Error, OSError) as error:
-                # A full disk, a process that ended between two looks: the next round may succeed.
-                if str(error) != told:
-                    told = str(error)
-                    log.warning("GPU and system figures could not be kept: %s", error)
 
     def sample(self) -> None:
         """One sample of each run that lives on this host. Raises StoreError."""

@@ -73,8 +73,9 @@ class Server:
         def check() -> Response | None:
             try:
                 guard.check_place(request)
-                entering = request.path == "/" and "token" in request.args
-                if request.path not in WITHOUT_TOKEN and not entering:
+                if request.path == "/" and "token" in request.args:
+                    guard.check_entry(request)
+                elif request.path not in WITHOUT_TOKEN:
                     guard.check_token(request)
             except Refused as error:
                 if request.path == "/" and "text/html" in request.headers.get("Accept", ""):

@@ -21,12 +21,6 @@ def register(app: Flask, guard: Guard, folder: Path) -> None:
     @app.get("/")
     def index() -> Response:
         if "token" in request.args:
-            if not guard.is_token(request.args["token"]):
-                raise Refused(
-                    "The token in the address is not this Stepline's",
-                    why="Each start makes a new one",
-                    action="Open the address that Stepline printed last",
-                )
             return _enter(guard)
         if not (folder / "index.html").is_file():
             raise Unavailable(
@@ -62,12 +56,27 @@ def _enter(guard: Guard) -> Response:
     return response
 
 
+REFUSED = """<!doctype html><meta charset="utf-8"><title>Stepline</title>
+<meta name="viewport" content="width=device-width">
+<style>
+:root { color-scheme: light dark; --ink: #14171a; --quiet: #454c55; --ground: #fff; --line: #e2e5e8 }
+@media (prefers-color-scheme: dark) { :root { --ink: #e9ebee; --quiet: #b6bcc5; --ground: #121417; --line: #282c32 } }
+body { max-width: 40em; margin: 20vh auto 0; padding: 0 16px; background: var(--ground); color: var(--quiet);
+  font: 13px/20px -apple-system, "Segoe UI", Inter, "Noto Sans", "PingFang SC", "Microsoft YaHei", sans-serif }
+h1 { margin: 0 0 8px; font-size: 24px; line-height: 32px; letter-spacing: -.02em; color: var(--ink) }
+section + section { margin-top: 24px; padding-top: 24px; border-top: 1px solid var(--line) }
+p { margin: 0 0 4px }
+</style>"""
+CHINESE = (
+    '<section lang="zh"><h1>这个地址打不开 Stepline</h1>'
+    "<p>请使用 Stepline 启动时打印的完整地址（含令牌）；每次启动都会换一个。</p></section>"
+)
+
+
 def refusal(error: Refused) -> Response:
-    """For a person in a browser: what to do, in both languages."""
-    chinese = "请使用 Stepline 启动时打印的地址(含令牌)打开本页。"
-    body = (
-        '<!doctype html><meta charset="utf-8"><title>Stepline</title>'
-        '<body style="font:16px/1.5 system-ui,sans-serif;max-width:38em;margin:15vh auto;padding:0 1em">'
-        f"<p>{escape(str(error))}</p><p lang=zh>{chinese}</p>"
-    )
-    return Response(body, error.http_status, mimetype="text/html")
+    """For a person in a browser: what to do, in both languages, theirs first."""
+    told = "".join(f"<p>{escape(part)}.</p>" for part in (error.why, error.action))
+    english = f'<section lang="en"><h1>{escape(error.what)}</h1>{told}</section>'
+    languages = request.accept_languages.best_match(["en", "zh"], default="en")
+    said = CHINESE + english if languages == "zh" else english + CHINESE
+    return Response(REFUSED + said, error.http_status, mimetype="text/html")

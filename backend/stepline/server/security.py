@@ -90,6 +90,15 @@ class Guard:
                 action="Open the address that Stepline printed, with its token; `stepline open` does so",
             )
 
+    def check_entry(self, request: Request) -> None:
+        """Refuses an address whose token is another's."""
+        if not self.is_token(request.args["token"]):
+            raise Refused(
+                "The token in the address is not this Stepline's",
+                why="Each start makes a new one",
+                action="Open the address that Stepline printed last",
+            )
+
     def is_token(self, given: str | None) -> bool:
         return given is not None and hmac.compare_digest(given.encode("utf-8", "replace"), self.token.encode())
 

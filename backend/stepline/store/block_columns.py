@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from stepline.kernels.halves import TWO, both
 from stepline.store import codec, sqlite
+from stepline.store.blocks import begin_of, places_with, sequences
 from stepline.store.blocks import column as decoded
-from stepline.store.blocks import places_with, sequences
 from stepline.store.content import NO_STEP
 from stepline.store.rows import Columns
 
@@ -62,7 +62,8 @@ def joined(parts: Sequence[Points]) -> Points:
 
 
 _SELECT = """SELECT {} FROM blocks JOIN block_series ON block_series.block_id = blocks.id
-    WHERE blocks.task_id = ? AND blocks.first < ? AND blocks.last > ? AND block_series.name = ? ORDER BY blocks.first"""
+    WHERE blocks.task_id = ? AND blocks.first >= ? AND blocks.first < ? AND blocks.last > ? AND block_series.name = ?
+    ORDER BY blocks.first"""
 
 
 class _Block(NamedTuple):
@@ -82,7 +83,8 @@ _HEADS = "blocks.id, blocks.first, blocks.count, block_series.id, block_series.c
 
 
 def _heads(database: sqlite.Database, task_id: int, metric: str, first: int, last: int) -> list[_Block]:
-    return [_Block(*row) for row in sqlite.fetched(database, _SELECT.format(_HEADS), (task_id, last, first, metric))]
+    values = task_id, begin_of(first), last, first, metric
+    return [_Block(*row) for row in sqlite.fetched(database, _SELECT.format(_HEADS), values)]
 
 
 def read(

@@ -58,6 +58,12 @@ _META = (
 )
 
 
+def begin_of(sequence: int) -> int:
+    """No block that has this sequence begins before. A query is to ask for it: `last` is in no index, and without this
+    one edge of a window of a hundred million records looked at all blocks before it, for 4 ms."""
+    return sequence // BLOCK_SEQUENCES * BLOCK_SEQUENCES
+
+
 def find(
     database: sqlite.Database,
     task_id: int,
@@ -68,7 +74,8 @@ def find(
     limit: int | None = None,
 ) -> list[Block]:
     """A task's blocks that have sequences in [first, last), in their order."""
-    where = (BlockModel.task_id == task_id) & (BlockModel.first < last) & (BlockModel.last > first)
+    where = (BlockModel.task_id == task_id) & (BlockModel.first >= begin_of(first)) & (BlockModel.first < last)
+    where &= BlockModel.last > first
     query = BlockModel.select(*_META).where(where)
     query = query.order_by(BlockModel.first.desc() if newest_first else BlockModel.first).limit(limit)
     return [
@@ -141,7 +148,7 @@ def pack_rows(database: sqlite.Database, task_id: int, names: Names, newer: Cont
 
 def add(database: sqlite.Database, task_id: int, names: Names, content: Content) -> None:
     """Append records to a task's blocks."""
-    begin = int(content.sequence[0]) // BLOCK_SEQUENCES * BLOCK_SEQUENCES
+    begin = begin_of(int(content.sequence[0]))
     for block in find(database, task_id, begin, int(content.sequence[0]), newest_first=True, limit=1):
         older = read(database, names, block)
         if older.decoded_bytes().sum() + content.decoded_bytes()[0] <= BLOCK_BYTES:
@@ -258,7 +265,8 @@ def _rows(
 
 
 _FINE = """SELECT block_series.levels FROM blocks JOIN block_series ON block_series.block_id = blocks.id
-    WHERE blocks.task_id = ? AND blocks.first < ? AND blocks.last > ? AND block_series.name = ? ORDER BY blocks.first"""
+    WHERE blocks.task_id = ? AND blocks.first >= ? AND blocks.first < ? AND blocks.last > ? AND block_series.name = ?
+    ORDER BY blocks.first"""
 _COARSE = """SELECT data FROM levels WHERE task_id = ? AND name = ? AND shift = ? AND first < ? AND first > ?
     ORDER BY first"""
 # Written out: peewee takes 0.3 ms to build one of these, and reading a row of levels takes as long.
@@ -267,7 +275,7 @@ _COARSE = """SELECT data FROM levels WHERE task_id = ? AND name = ? AND shift = 
 def read_levels(database: sqlite.Database, task_id: int, name: str, shift: int, first: int, last: int) -> levels.Levels:
     """A metric's levels of one stored width, of the blocks or rows that have sequences in [first, last)."""
     if shift == levels.FINE_SHIFT:
-        found = sqlite.fetched(database, _FINE, (task_id, last, first, name))
+        found = sqlite.fetched(database, _FINE, (task_id, begin_of(first), last, first, name))
     else:
         covered = 1 << (shift + levels.ROW_SHIFT)
         found = sqlite.fetched(database, _COARSE, (task_id, name, shift, last, first - covered))

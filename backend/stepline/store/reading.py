@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stepline.store import block_columns, codec, sqlite
 from stepline.store.block_columns import PLACES, Points
-from stepline.store.blocks import sequences
+from stepline.store.blocks import begin_of, sequences
 from stepline.store.content import NO_STEP
 from stepline.store.rows import Columns
 
@@ -118,7 +118,7 @@ def _rows(database: sqlite.Database, names: MetricNames, task_id: int, metric: s
 
 
 _BLOCK_PLACES = """SELECT first, last, count, sequence, {} FROM blocks
-    WHERE task_id = ? AND first <= ? AND last > ? ORDER BY first"""
+    WHERE task_id = ? AND first >= ? AND first <= ? AND last > ? ORDER BY first"""
 _ROW_PLACES = "SELECT sequence, {} FROM training_logs WHERE task_id = ? AND sequence >= ? AND sequence <= ?"
 
 
@@ -127,7 +127,8 @@ def places(database: sqlite.Database, task_id: int, sequence: Ints, column: str)
     found = np.full(len(sequence), np.nan)
     if len(sequence) == 0:
         return found
-    ends = int(sequence[-1]), int(sequence[0])
+    first_asked, last_asked = int(sequence[0]), int(sequence[-1])
+    ends = begin_of(first_asked), last_asked, first_asked
     with sqlite.reading(database):
         for parts in sqlite.fetched_in_parts(database, _BLOCK_PLACES.format(column), (task_id, *ends), 1):
             ((first, last, count, data, values),) = parts
@@ -136,7 +137,7 @@ def places(database: sqlite.Database, task_id: int, sequence: Ints, column: str)
                 at = np.searchsorted(sequences(first, count, data), sequence[begin:end])
                 chosen = codec.decode(values)[0][at]
                 found[begin:end] = np.where(chosen == NO_STEP, np.nan, chosen) if column == "step" else chosen
-        rows = sqlite.fetched(database, _ROW_PLACES.format(f'"{column}"'), (task_id, ends[1], ends[0]))
+        rows = sqlite.fetched(database, _ROW_PLACES.format(f'"{column}"'), (task_id, first_asked, last_asked))
     if rows:
         held = np.array(rows, np.float64)
         at = np.searchsorted(held[:, 0], sequence)

@@ -5,6 +5,8 @@ The rest of the package speaks peewee and no dialect, so that another database n
 - A connection a thread, opened at its first query. `close` ends them all.
 - Write-ahead log: readers never wait for the writer, nor it for them. `synchronous=NORMAL` may lose the newest commits
   in a power cut but never mixes them up; the journals still have what they held.
+- The file is read and not mapped, and little of it is kept: the system keeps it for all connections at once. Mapped, a
+  connection a thread of 100M x 5 records had 2.6 GiB of its pages while it was browsed, and no window was faster.
 - Pages of 16 KiB, set before the journal mode: once that is set the page size silently stays at 4 KiB.
 - Nothing is written to a file that is not ours: its kind and version are read before the first pragma that writes.
 """
@@ -28,6 +30,8 @@ PAGE_BYTES = 16_384
 APPLICATION_ID = 0x53544550
 """Stands in the file's header and says that the database is Stepline's ("STEP")."""
 BUSY_SECS = 10.0
+CACHE_KIB = 1_024
+"""What a connection keeps of the file: the way to its rows. What lies there are columns, which are asked for once."""
 _HEADER_BYTES = 100
 FETCHED_ROWS = 16_384
 
@@ -102,7 +106,7 @@ class Database(peewee.SqliteDatabase):
         self._connections: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._connections_lock = threading.Lock()
         self._ended = False
-        pragmas: list[tuple[str, Any]] = [("mmap_size", 1 << 30), ("cache_size", -32_768), ("temp_store", "memory")]
+        pragmas: list[tuple[str, Any]] = [("mmap_size", 0), ("cache_size", -CACHE_KIB), ("temp_store", "memory")]
         if writable:
             # The log is cut back to 64 MiB after a backlog has made it long.
             first: list[tuple[str, Any]] = [("page_size", PAGE_BYTES), ("journal_mode", "wal")]

@@ -1,9 +1,23 @@
 import { describe, expect, it } from 'vitest'
 import type { Task } from '@/wire'
-import { matchTasks } from './task-search'
+import { inOrder, matchTasks } from './task-search'
 
 const task = (part: Partial<Task>): Task => ({ tags: [], notes: '', ...part }) as Task
 const names = (tasks: readonly Task[]): string[] => tasks.map(({ name }) => name)
+
+describe('the order of an open list', () => {
+  const [a, b, c] = ['a', 'b', 'c'].map((id) => task({ id, name: id })) as [Task, Task, Task]
+
+  it('stays when tasks move up, come and go', () => {
+    expect(names(inOrder([b, a, c], ['a', 'b']))).toEqual(['a', 'b', 'c'])
+    expect(names(inOrder([c, b], ['a', 'b']))).toEqual(['b', 'c'])
+  })
+
+  it('shows a task as it stands now', () => {
+    const later = { ...b, step: 20 }
+    expect(inOrder([later, a], ['a', 'b'])[1]).toBe(later)
+  })
+})
 
 describe('search', () => {
   const tasks = [

@@ -191,6 +191,18 @@ describe('a session', () => {
     expect(server.socket.sent.at(-1)!.series).toEqual(['loss', 'reward'])
   })
 
+  it('keeps a series that is wanted again while the others of the task shown again are fetched', async () => {
+    const release = session.want('grad_norm')
+    await settle()
+    release()
+    session.select('b')
+    await settle()
+    session.select('a')
+    session.want('grad_norm')
+    await settle()
+    expect(drawn('grad_norm')).toEqual([0, 1, 2])
+  })
+
   it('keeps the settings in the store, what changed only, and once', async () => {
     session.settings.theme = 'dark'
     session.settings.ma.on = false

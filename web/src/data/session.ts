@@ -21,7 +21,6 @@ import type {
   Task,
   TaskDetail,
   TaskEdit,
-  TasksChanged,
 } from '../wire'
 import { errorBody, isAborted, serverApi, type Api, type LogQuery } from './api'
 import type { Frame } from './frame'
@@ -30,6 +29,7 @@ import { METRIC_ORDER, STRIP_METRICS } from './metrics'
 import { openLive, serverSocket, type Connection, type Socket } from './live'
 import { keepReturning, type Returning } from './returning'
 import { keepSettings, type Settings } from './settings'
+import { keepTasks } from './task-list'
 import { latestOf, type Latest } from './trend'
 import { keepView, type Span, type View } from './view'
 import { keepWindows, type Windows } from './windows'
@@ -93,8 +93,7 @@ export interface SessionOptions {
 
 export function createSession(options: SessionOptions): Session {
   const { api } = options
-  const tasks = shallowRef<Task[]>([])
-  const tasksKnown = ref(false)
+  const { tasks, known: tasksKnown, ...list } = keepTasks(tasksChanged)
   const taskId = ref<string | null>(null)
   const detail = shallowRef<TaskDetail | null>(null)
   const loading = ref(false)
@@ -103,8 +102,6 @@ export function createSession(options: SessionOptions): Session {
   const prefersDark = options.prefersDark ?? ref(false)
   /** What was seen of the tasks looked at before: shown at once on coming back, and fetched anew behind it. */
   const seen = new Map<string, { detail: TaskDetail; rows: LogRow[] }>()
-  /** The list of tasks while it comes in parts, and which of those known before it have not been told again. */
-  let arriving: { tasks: Task[]; untold: Set<string> } | null = null
   let rowsCursor = 0
   let subscribedAt = 0
   let ready = false
@@ -138,7 +135,7 @@ export function createSession(options: SessionOptions): Session {
     onMessage: receive,
     onFrame: (frame) => windows.take(frame),
     onOpen: () => {
-      arriving = { tasks: [], untold: new Set(tasks.value.map(({ id }) => id)) }
+      list.expectAll()
       void options.returning?.prepare()
       if (error.value !== null || (taskId.value !== null && !ready)) retry()
     },
@@ -162,7 +159,7 @@ export function createSession(options: SessionOptions): Session {
   function receive(message: ServerMessage): void {
     switch (message.type) {
       case 'tasks':
-        takeList(message)
+        list.receive(message)
         break
       case 'facts':
         takeFacts(message)
@@ -178,29 +175,8 @@ export function createSession(options: SessionOptions): Session {
     }
   }
 
-  /** Sorted once, when all parts are there. */
-  function takeList({ tasks: told, removed, more }: TasksChanged): void {
-    if (arriving === null) return takeTasks(told, removed)
-    arriving.tasks.push(...told)
-    for (const { id } of told) arriving.untold.delete(id)
-    if (more) return
-    const { tasks: all, untold } = arriving
-    arriving = null
-    tasksKnown.value = true
-    // What the list does not hold was removed while nobody told this page.
-    takeTasks(all, [...untold])
-  }
-
-  function takeTasks(changed: readonly Task[], removed: readonly string[]): void {
-    const byId = new Map(tasks.value.map((task) => [task.id, task]))
-    for (const task of changed) byId.set(task.id, task)
-    for (const id of removed) {
-      byId.delete(id)
-      seen.delete(id)
-    }
-    tasks.value = [...byId.values()].sort(
-      (a, b) => (b.started ?? Infinity) - (a.started ?? Infinity) || a.id.localeCompare(b.id),
-    )
+  function tasksChanged(removed: readonly string[]): void {
+    for (const id of removed) seen.delete(id)
     if (taskId.value === null || removed.includes(taskId.value)) selectFirst()
   }
 
@@ -220,7 +196,7 @@ export function createSession(options: SessionOptions): Session {
     if (facts.detail.task.id !== taskId.value) return
     detail.value = facts.detail
     takeRows(facts.rows)
-    takeTasks([facts.detail.task], [])
+    list.take([facts.detail.task], [])
     seen.set(facts.detail.task.id, { detail: facts.detail, rows: rows.value })
   }
 
@@ -272,7 +248,7 @@ export function createSession(options: SessionOptions): Session {
     taskId.value = task.id
     settings.task = task.id
     view.show(`${task.id} ${settings.axis}`)
-    takeTasks([task], [])
+    list.take([task], [])
     // Asked for now, the points travel while the components are made, which takes as long; then those hold them.
     const first = [...STRIP_METRICS, ...(settings.othersOpen ? METRIC_ORDER : [])]
     const releases = first.map((name) => windows.want(name))
@@ -354,7 +330,7 @@ export function createSession(options: SessionOptions): Session {
     latest: (metric) => latestOf(windows.overview.value.get(metric)),
     select,
     async bring(id) {
-      takeTasks([(await api.detail(id)).task], [])
+      list.take([(await api.detail(id)).task], [])
       // Known from before, it may have grown: fetched anew.
       if (id === taskId.value) retry()
       else select(id)
@@ -365,7 +341,7 @@ export function createSession(options: SessionOptions): Session {
     },
     fetchSystem: (names, span, signal) => api.system(taskId.value ?? '', names, span, signal),
     async patchTask(id, edit) {
-      takeTasks([await api.edit(id, edit)], [])
+      list.take([await api.edit(id, edit)], [])
     },
     runEnd: (runId) => api.runEnd(taskId.value ?? '', runId),
     async command(runId, name) {

@@ -52,12 +52,21 @@ class Layer {
   /** What it covers, in units of the axis. */
   cover: Span = { first: -Infinity, last: Infinity }
   /** Of the request that is under way. */
-  asked: ReadonlySet<string> = new Set()
+  private asked: ReadonlySet<string> = new Set()
   private request: AbortController | null = null
   private queue: Frame[] = []
+  /** Whether the request that is under way leaves what is there. */
+  private keeping = false
 
   get busy(): boolean {
     return this.request !== null
+  }
+
+  /** Whether a series is there up to this sequence and stays, or comes with the request that is under way. */
+  holds(name: string, newest: number): boolean {
+    if (this.asked.has(name)) return true
+    if (this.busy && !this.keeping) return false
+    return (this.series.get(name)?.cursor ?? -1) >= newest
   }
 
   async load(
@@ -69,6 +78,7 @@ class Layer {
   ): Promise<boolean> {
     this.stop()
     this.asked = new Set(names)
+    this.keeping = keep
     const mine = new AbortController()
     this.request = mine
     const impatient = raw && setTimeout(() => void this.loadRaw(mine, raw.fetchFrame, cover, raw.onThere), PATIENCE_MS)
@@ -285,7 +295,7 @@ export function keepWindows(options: WindowsOptions): Windows {
       gathering = false
       options.onWantedChange()
       const all = [...names()]
-      const missing = all.filter((name) => !whole.asked.has(name) && (whole.series.get(name)?.cursor ?? -1) < newest)
+      const missing = all.filter((name) => !whole.holds(name, newest))
       if (missing.length === 0) return
       if (whole.busy) void loadWhole(all, false)
       else void loadWhole(missing, true)

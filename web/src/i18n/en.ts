@@ -309,7 +309,8 @@ export const en = {
       },
       tips: {
         size: 'Speed depends on batch size and sequence length',
-        saving: 'Time spent saving checkpoints and evaluating is taken out, so a checkpoint leaves no dip here',
+        saving:
+          'Training slows for a moment while a checkpoint is saved; the time for saving and evaluating is taken out, so the curve has no dip there',
         low: 'If it stays low, check how the data is loaded',
       },
     },
@@ -511,7 +512,7 @@ export const en = {
     open: 'Open in monitor',
     edit: 'Tags and notes',
     tags: 'Tags',
-    tagsHint: 'Parted by commas',
+    tagsHint: 'Separated by commas',
     notes: 'Notes',
     notesHint: 'What was tried, what came out',
     save: 'Save',
@@ -535,7 +536,7 @@ export const en = {
   trash: {
     title: 'Trash',
     open: 'Trash: {n}',
-    size: '{size} on disk.',
+    size: '{size} on disk. {kept}',
     kept: 'Removed after {n} day. A task that trains again comes back by itself. | Removed after {n} days. A task that trains again comes back by itself.',
     keptForever: 'Kept until you empty the trash. A task that trains again comes back by itself.',
     restore: 'Restore',

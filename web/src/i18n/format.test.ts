@@ -74,6 +74,7 @@ describe('times', () => {
 
   it('gives the time remaining as a range in one unit', () => {
     expect(en.remaining([2580, 2880])).toEqual({ figure: '43–48', unit: 'min' })
+    expect(en.remaining([0.1, 0.3])).toEqual({ figure: '< 1', unit: 's' })
     expect(zh.remaining([30, 30.2])).toEqual({ figure: '30', unit: '秒' })
     expect(en.remaining([5 * 3600, 6 * 3600])).toEqual({ figure: '5.0–6.0', unit: 'h' })
   })

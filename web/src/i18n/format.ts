@@ -52,7 +52,7 @@ export interface Format {
   when(secs: number | null, nowSecs: number): string
   /** 26520 → 7 h 22 min; 0 → –. */
   duration(secs: number): Part[]
-  /** [2580, 2880] → 43–48 min. */
+  /** [2580, 2880] → 43–48 min; what is over at once → < 1 s. */
   remaining(range: readonly [number, number]): Part
   /** Parts in one string: "7 h 22 min", "7 小时 22 分钟". */
   join(parts: readonly Part[]): string
@@ -130,6 +130,7 @@ export function createFormat(language: Language): Format {
       ]
     },
     remaining([least, most]) {
+      if (most < 0.5) return { figure: '< 1', unit: unit.seconds }
       const scales: [number, number, string, number][] = [
         [100, 1, unit.seconds, 0],
         [100 * MINUTE_SECS, MINUTE_SECS, unit.minutes, 0],

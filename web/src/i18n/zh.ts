@@ -302,7 +302,7 @@ export const zh: Messages = {
       },
       tips: {
         size: '速度与批次大小、序列长度相关',
-        saving: '保存检查点和评估所用的时间不计入，因此检查点处不会出现下降',
+        saving: '保存检查点时速度会短暂下降；曲线不计入保存与评估所用的时间，因此那里不会下降',
         low: '持续低速需检查数据加载配置',
       },
     },
@@ -523,7 +523,7 @@ export const zh: Messages = {
   trash: {
     title: '回收站',
     open: '回收站：{n}',
-    size: '占用 {size}。',
+    size: '占用 {size}。{kept}',
     kept: '{n} 天后彻底删除。任务再次训练时会自动回来。',
     keptForever: '保留到清空回收站为止。任务再次训练时会自动回来。',
     restore: '恢复',
