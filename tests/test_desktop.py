@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stepline
-from stepline.app import take_in
 from stepline.errors import Unavailable
 from stepline.home import Home
 from stepline.store import Store
+from stepline.visit import take_in
 from stepline.writer import read_address
 from stepline_desktop import surroundings
 from stepline_desktop.place import MINIMUM, Place, Screen, fit, from_setting

@@ -8,20 +8,18 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as RichProgress
-
-from stepline import exporters
-from stepline.app import import_into, take_in
 from stepline.command.homes import open_home, say
 from stepline.errors import SteplineError
 from stepline.home import Home
 from stepline.intake import Progress
+from stepline.visit import import_into, take_in
 from stepline.watching import LEAST_PAUSE_SECS, TAKING_PART, Units
 from stepline.wire import Imported
+
+if TYPE_CHECKING:
+    from stepline.importers import Following
 
 LEFT_OUT_SHOWN = 10
 """Places told one by one; the rest is counted."""
@@ -29,6 +27,8 @@ LEFT_OUT_SHOWN = 10
 
 def export(path: Path | None, task: str, form: str, output: Path | None) -> None:
     """Every record of a task, to a file or to standard output; TensorBoard's event files into a folder."""
+    from stepline import exporters
+
     home = open_home(path)
     with take_in(home) as store:
         found = store.find_task(task)
@@ -80,21 +80,24 @@ def import_paths(path: Path | None, paths: tuple[Path, ...], *, follow: bool = F
     left out and what failed on standard error. Returns the exit code, 1 where a path failed."""
     home = open_home(path)
     places = [each.expanduser().absolute() for each in paths]
+    from stepline.importers import Following
+
+    following = Following()
     with bar() as progress:
-        found = import_into(home, places, progress=progress, growing=follow)
+        found = import_into(home, places, progress=progress, growing=follow, following=following)
     code = tell(found)
     if follow and any(each["error"] is None for each in found):
-        follow_on(home, places)
+        follow_on(home, places, following)
     return code
 
 
-def follow_on(home: Home, places: list[Path]) -> None:
+def follow_on(home: Home, places: list[Path], following: Following) -> None:
     """Take in what is written to the files from now on, until Ctrl-C; then their runs end as they say."""
     units = Units()
     told: set[tuple[object, ...]] = set()
 
     def take(_unit: Path, _growing: bool) -> None:
-        for each in import_into(home, places, growing=True):
+        for each in import_into(home, places, growing=True, following=following):
             if each["records"] or (each["error"] is not None and (each["path"], each["error"]["what"]) not in told):
                 told.add((each["path"], (each["error"] or {"what": ""})["what"]))
                 tell([each])
@@ -147,10 +150,16 @@ def taken(imported: Imported) -> str:
 @contextlib.contextmanager
 def bar() -> Iterator[Progress | None]:
     """A progress bar where somebody looks at standard error."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield None
         return
+    # 50 ms, where nobody looks for nothing.
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as RichProgress
+
+    console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with RichProgress(*columns, console=console, transient=True) as shown:
         line = shown.add_task("", total=1.0)

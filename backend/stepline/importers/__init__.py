@@ -6,8 +6,9 @@ opened, nothing from a file is evaluated, and what a file may ask of the machine
 
 from __future__ import annotations
 
+from stepline.importers.following import Following
 from stepline.importers.gathering import Gathered, gathered
 from stepline.importers.imported import ImportedRun, ImportedTask, Remark
 from stepline.importers.taking_in import ImportResult, import_paths
 
-__all__ = ["Gathered", "ImportResult", "ImportedRun", "ImportedTask", "Remark", "gathered", "import_paths"]
+__all__ = ["Following", "Gathered", "ImportResult", "ImportedRun", "ImportedTask", "Remark", "gathered", "import_paths"]

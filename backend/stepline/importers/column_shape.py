@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stepline.importers.columns import cut
 from stepline.importers.imported import ImportedRun, Piece, Reading, Row, single
 from stepline.importers.row_columns import RowColumns
-from stepline.importers.row_shape import RowShape, Walk, ended
+from stepline.importers.row_shape import Course, RowShape, Walk
 from stepline.importers.survey import Survey
 from stepline.kernels.ahead import read_ahead
 from stepline.kernels.events import Rows
@@ -21,9 +21,9 @@ from stepline.store import KIND_CODES, RecordColumns, Values
 
 
 class ColumnShape(RowShape):
-    def __init__(self, reading: Reading, columns: RowColumns) -> None:
+    def __init__(self, reading: Reading, columns: RowColumns, survey: Survey | None = None) -> None:
         self._columns = columns
-        super().__init__(reading)
+        super().__init__(reading, survey)
         self._plan_of = {layout: self._plan(tags) for layout, tags in columns.layouts.items()}
         size = max(self._plan_of, default=0) + 1
         self._closing: NDArray[np.bool_] = np.zeros(size, np.bool_)
@@ -85,10 +85,15 @@ class ColumnShape(RowShape):
         return single(self._pieces())
 
     def _pieces(self) -> Iterator[tuple[int, Piece]]:
+        course = Course()
+        yield from self.go_through(course)
+        for part, record in self.close(course):
+            yield part, [record]
+
+    def go_through(self, course: Course) -> Iterator[tuple[int, Piece]]:
+        """As `go`, for all rows that come as columns."""
         starts = iter([*self.survey.run_starts, math.inf])
         next_start = next(starts)
-        part = row = 0
-        walk = Walk()
         for rows in self._columns.parts():
             taken = self._taken[rows.layout]
             # Of each row its place among those that are taken.
@@ -96,17 +101,18 @@ class ColumnShape(RowShape):
             columns = self._of_rows(rows, taken)
             begin = 0
             while begin < len(rows):
-                if row + begin == next_start:
-                    yield from _end(part, walk)
-                    part, walk, next_start = part + 1, Walk(), next(starts)
-                end = int(min(len(rows), next_start - row))
+                if course.row + begin == next_start:
+                    for part, record in self.close(course):
+                        yield part, [record]
+                    course.part, next_start = course.part + 1, next(starts)
+                end = int(min(len(rows), next_start - course.row))
+                walk = course.walk(course.part)
                 for place in np.flatnonzero(self._closing[rows.layout[begin:end]]).tolist():
-                    self._close(rows, begin + place, walk)
+                    self._keep_closing(rows, begin + place, walk)
                 if places[begin] < places[end]:
-                    yield part, cut(columns, int(places[begin]), int(places[end]))
+                    yield course.part, cut(columns, int(places[begin]), int(places[end]))
                 begin = end
-            row += len(rows)
-        yield from _end(part, walk)
+            course.row += len(rows)
 
     def _of_rows(self, rows: Rows, taken: NDArray[np.bool_]) -> RecordColumns:
         """The rows that are taken."""
@@ -132,7 +138,7 @@ class ColumnShape(RowShape):
         sets = (self._sets, self._member[layout])
         return RecordColumns(time, step, epoch, metrics, self._kind[layout], sets=sets)
 
-    def _close(self, rows: Rows, place: int, walk: Walk) -> None:
+    def _keep_closing(self, rows: Rows, place: int, walk: Walk) -> None:
         """Put a closing row to those of its run before."""
         plan = self._plan_of[int(rows.layout[place])]
         values: dict[str, float] = {}
@@ -145,8 +151,3 @@ class ColumnShape(RowShape):
         record = self._record(row, plan, walk)
         if record is not None:
             walk.close(record)
-
-
-def _end(part: int, walk: Walk) -> Iterator[tuple[int, Piece]]:
-    for _, record in ended(part, walk):
-        yield part, [record]

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from stepline.errors import ImportFailed
 from stepline.importers import console_patterns as patterns
 from stepline.importers.console_tables import PrintedTables
-from stepline.importers.imported import Reading, Remarks, Row, Value, kept
+from stepline.importers.imported import Reading, Remarks, Row, Value, kept, rows_of
 from stepline.importers.lines import lines
 from stepline.importers.naming import name_for
 from stepline.importers.opening import Opened
@@ -30,29 +30,12 @@ _RANK = re.compile(r"^\s*(?:\[?(?:default|rank) ?(\d{1,5})\]?:|\[rank ?(\d{1,5})
 _STAMP_WITHIN_CHARS = 80
 
 
-@dataclass(slots=True)
-class _State:
-    """What lines before have said."""
-
-    epoch: float | None = None
-    time: float | None = None
-    bar_step: int | None = None
-    bar_total: int = 0
-    bar_counts: bool = False
-    bar_shown: tuple[float | None, int] | None = None
-    waiting: Row | None = None
-    step: float | None = None
-    unread: int = 0
-    tables: PrintedTables = field(default_factory=PrintedTables)
-    settings: dict[str, Value] = field(default_factory=dict)
-
-
 def read(path: Path) -> Reading:
     """The log's rows. Raises ImportFailed where no line is understood."""
     remarks = Remarks()
-    state = _State()
-    states = [state]
-    rows = kept(lambda: _rows(path, remarks, states.pop() if states else _State()))
+    first = ConsoleParser(remarks)
+    parsers = [first]
+    rows = kept(lambda: rows_of(parsers.pop() if parsers else ConsoleParser(remarks), Opened(path)))
     if not sum(1 for _ in rows()):
         raise ImportFailed(
             f"{path} holds no training history",
@@ -60,9 +43,9 @@ def read(path: Path) -> Reading:
             action="See docs/importing.md for the forms; a table or JSON lines are always understood",
         )
     told = []
-    if state.unread:
-        told.append(f"{state.unread:,} lines with a loss in them were not understood")
-    if state.bar_step is not None and state.bar_total:
+    if first.unread:
+        told.append(f"{first.unread:,} lines with a loss in them were not understood")
+    if first.bar_step is not None and first.bar_total:
         told.append("steps are read from the progress bar beside each line")
     return Reading(
         FORMAT,
@@ -71,7 +54,8 @@ def read(path: Path) -> Reading:
         rows,
         remarks=remarks,
         told=told,
-        total_steps=state.bar_total or None,
+        total_steps=first.total_steps,
+        files=(path,),
     )
 
 
@@ -81,80 +65,106 @@ def understood(sample: list[str]) -> int:
     return sum(1 for words in sample if tables.rows(words) is not None or patterns.figures(words) is not None)
 
 
-def _rows(path: Path, remarks: Remarks, state: _State) -> Iterator[Row]:
-    with Opened(path) as opened:
-        for _, words in lines(opened, remarks):
-            if stamp := _STAMP.search(words[:_STAMP_WITHIN_CHARS]):
-                state.time = wall_time(stamp[0]) or state.time
-            if (of_table := state.tables.rows(words)) is not None:
-                for row in of_table:
-                    row.time = state.time
-                    yield row
-                continue
-            if bar := patterns.progress(words):
-                yield from _on_bar(bar, words, state)
-                continue
-            if (epoch := patterns.epoch_heading(words)) is not None:
-                state.epoch = epoch
-                continue
-            if heading := patterns.step_heading(words):
-                state.step, total = heading
-                state.bar_total = max(state.bar_total, total)
-                continue
-            found = patterns.figures(words)
-            if found is None:
-                state.unread += patterns.looks_like_figures(words)
-                continue
-            values, is_dictionary = found
-            if rank := _RANK.match(words):
-                values["rank"] = float(rank[1] or rank[2])
-            row = Row(values, time=state.time)
-            if state.epoch is not None and not any(name in values for name in ("epoch", "step", "iter")):
-                row.values["epoch"] = state.epoch
-            if state.step is not None and not any(name in values for name in ("step", "iter", "global_step")):
-                row.values["step"] = state.step
-            if state.waiting is not None:
-                yield _placed(state)
-            if is_dictionary and "step" not in values and "global_step" not in values:
-                # The bar is drawn anew right after the line, with the step at which it was printed.
-                state.waiting = row
-            else:
+class ConsoleParser:
+    """Of lines that print figures."""
+
+    settings: dict[str, Any]
+    form = ""
+
+    def __init__(self, remarks: Remarks) -> None:
+        self.settings = {}
+        self.unread = 0
+        self.bar_step: int | None = None
+        self.bar_total = 0
+        self._remarks = remarks
+        self._line = 0
+        self._tables = PrintedTables()
+        self._epoch: float | None = None
+        self._time: float | None = None
+        self._step: float | None = None
+        self._bar_counts = False
+        self._bar_shown: tuple[float | None, int] | None = None
+        self._waiting: Row | None = None
+
+    @property
+    def total_steps(self) -> int | None:
+        return self.bar_total or None
+
+    def feed(self, opened: Opened) -> Iterator[Row]:
+        for place, words in lines(opened, self._remarks, self._line + 1):
+            self._line = place
+            yield from self._of_line(words)
+
+    def rest(self) -> Iterator[Row]:
+        if self._waiting is not None:
+            yield self._placed()
+
+    def _of_line(self, words: str) -> Iterator[Row]:
+        if stamp := _STAMP.search(words[:_STAMP_WITHIN_CHARS]):
+            self._time = wall_time(stamp[0]) or self._time
+        if (of_table := self._tables.rows(words)) is not None:
+            for row in of_table:
+                row.time = self._time
                 yield row
-    if state.waiting is not None:
-        yield _placed(state)
+            return
+        if bar := patterns.progress(words):
+            yield from self._on_bar(bar)
+            return
+        if (epoch := patterns.epoch_heading(words)) is not None:
+            self._epoch = epoch
+            return
+        if heading := patterns.step_heading(words):
+            self._step, total = heading
+            self.bar_total = max(self.bar_total, total)
+            return
+        found = patterns.figures(words)
+        if found is None:
+            self.unread += patterns.looks_like_figures(words)
+            return
+        values, is_dictionary = found
+        if rank := _RANK.match(words):
+            values["rank"] = float(rank[1] or rank[2])
+        row = Row(values, time=self._time)
+        if self._epoch is not None and not any(name in values for name in ("epoch", "step", "iter")):
+            row.values["epoch"] = self._epoch
+        if self._step is not None and not any(name in values for name in ("step", "iter", "global_step")):
+            row.values["step"] = self._step
+        if self._waiting is not None:
+            yield self._placed()
+        if is_dictionary and "step" not in values and "global_step" not in values:
+            # The bar is drawn anew right after the line, with the step at which it was printed.
+            self._waiting = row
+        else:
+            yield row
 
+    def _on_bar(self, bar: patterns.Bar) -> Iterator[Row]:
+        if bar.epoch is not None:
+            self._epoch = bar.epoch
+        if bar.values:
+            if self._bar_shown != (self._epoch, bar.step):
+                self._bar_shown = (self._epoch, bar.step)
+                yield Row(self._with_place(bar), time=self._time)
+            return
+        if bar.is_within_epoch:
+            return
+        if bar.total >= self.bar_total:
+            # The training's bar is the longest; an evaluation's bar within it is shorter.
+            self.bar_total, self.bar_step = bar.total, bar.step
+            if self._waiting is not None:
+                yield self._placed()
 
-def _on_bar(bar: patterns.Bar, words: str, state: _State) -> Iterator[Row]:
-    if bar.epoch is not None:
-        state.epoch = bar.epoch
-    if bar.values:
-        if state.bar_shown != (state.epoch, bar.step):
-            state.bar_shown = (state.epoch, bar.step)
-            yield Row(_with_place(bar, state), time=state.time)
-        return
-    if bar.is_within_epoch:
-        return
-    if bar.total >= state.bar_total:
-        # The training's bar is the longest; an evaluation's bar within it is shorter.
-        state.bar_total, state.bar_step = bar.total, bar.step
-        if state.waiting is not None:
-            yield _placed(state)
+    def _with_place(self, bar: patterns.Bar) -> dict[str, Value]:
+        """A bar's figures at their step; those at an epoch's end, all that is taken of Keras, at their epoch."""
+        if self._epoch is None:
+            return {"step": float(bar.step), **bar.values}
+        self._bar_counts = self._bar_counts or bar.step < bar.total
+        if not self._bar_counts:
+            return {"epoch": self._epoch, **bar.values}
+        return {"epoch": self._epoch, "step": f"{bar.step}/{bar.total}", **bar.values}
 
-
-def _with_place(bar: patterns.Bar, state: _State) -> dict[str, Value]:
-    """A bar's figures at their step; those at an epoch's end, which is all that is taken of Keras, at their epoch."""
-    if state.epoch is None:
-        return {"step": float(bar.step), **bar.values}
-    state.bar_counts = state.bar_counts or bar.step < bar.total
-    if not state.bar_counts:
-        return {"epoch": state.epoch, **bar.values}
-    return {"epoch": state.epoch, "step": f"{bar.step}/{bar.total}", **bar.values}
-
-
-def _placed(state: _State) -> Row:
-    row = state.waiting
-    assert row is not None
-    state.waiting = None
-    if state.bar_step is not None:
-        row.values["step"] = float(state.bar_step)
-    return row
+    def _placed(self) -> Row:
+        row, self._waiting = self._waiting, None
+        assert row is not None
+        if self.bar_step is not None:
+            row.values["step"] = float(self.bar_step)
+        return row

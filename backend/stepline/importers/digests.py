@@ -53,6 +53,11 @@ class Digest:
             for record in records:
                 self.add(record)
 
+    def copied(self) -> Digest:
+        copy = Digest()
+        copy._hash, copy.records = self._hash.copy(), self.records
+        return copy
+
     def value(self) -> str:
         return self._hash.hexdigest()
 

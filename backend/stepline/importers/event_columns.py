@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from stepline.importers import limits
-from stepline.importers.imported import Remarks
+from stepline.importers.imported import Remarks, Row
 from stepline.importers.opening import Opened
 from stepline.importers.protobuf import ProtobufDamaged, fields, message
 from stepline.importers.row_columns import ROWS_AT_ONCE, RowColumns, Unsuited
@@ -46,6 +46,10 @@ class EventColumns(RowColumns):
     """The plugin that a value's metadata names."""
     sort_of: Callable[[str], int] = field(kw_only=True)
     """A tag's sort, of `kernels.events`."""
+    is_growing: bool = False
+    """The last file may go on: what is not whole there is left, and told by nobody, and so is its last row."""
+    place: int = 0
+    """The byte up to which whole records of the last file were read, where it is growing."""
     _tag_of: dict[str, int] = field(default_factory=dict)
     _scan: Scan = field(default_factory=lambda: Scan(_ROOM, limits.EVENT_BYTES))
     _grouping: Grouping = field(default_factory=lambda: Grouping(ROWS_AT_ONCE))
@@ -68,6 +72,16 @@ class EventColumns(RowColumns):
         except TooManyLayouts as error:
             raise Unsuited from error
         self.stretches.cut()
+
+    def open_row(self) -> Row | None:
+        """The last row of files that are growing, which may go on. To be asked for right after `look_through`."""
+        scan = self._scan
+        if not scan.count:
+            return None
+        values = zip(scan.tag[: scan.count].tolist(), scan.value[: scan.count].tolist(), strict=True)
+        row = Row({self.tags[tag]: value for tag, value in values})
+        row.step, row.time = int(scan.step[0]), float(scan.time[0])
+        return row
 
     def parts(self) -> Iterator[Rows]:
         """All rows, once they were looked through."""
@@ -106,6 +120,12 @@ class EventColumns(RowColumns):
                 at, left = 0, -1
             else:
                 break
+        is_open = self.is_growing and opened.path == self.paths[-1]
+        if is_open:
+            self._ends[opened.path] = self.place = window.begin
+            while (rows := self._grouping.take(scan, ended=False)) is not None:
+                yield rows
+            return
         if len(window.data):
             remarks.leave_out(f"byte {window.begin}", opened.broken or "the last record ends early")
         self._ends[opened.path] = window.begin + len(window.data)

@@ -17,7 +17,7 @@ from typing import Any
 
 from stepline.importers import limits, names
 from stepline.importers.event_columns import EventColumns
-from stepline.importers.imported import Reading, Remarks, Row, kept
+from stepline.importers.imported import Reading, Remarks, Row, kept, rows_of
 from stepline.importers.naming import name_for
 from stepline.importers.opening import Opened
 from stepline.importers.protobuf import (
@@ -65,7 +65,9 @@ def read(*paths: Path, columns_from_bytes: int = COLUMNS_FROM_BYTES) -> Reading:
     the files are long enough."""
     remarks = Remarks()
     met = {path: Events() for path in paths}
-    reading = Reading(FORMAT, paths[0], name_for(paths[0]), kept(lambda: _rows(met, remarks)), remarks=remarks)
+    reading = Reading(
+        FORMAT, paths[0], name_for(paths[0]), kept(lambda: _rows(met, remarks)), remarks=remarks, files=paths
+    )
     if sum(path.stat().st_size for path in paths) >= columns_from_bytes:
         reading.columns = _columns(paths, met, remarks)
     if reading.columns is None:
@@ -80,7 +82,22 @@ def read(*paths: Path, columns_from_bytes: int = COLUMNS_FROM_BYTES) -> Reading:
     return reading
 
 
-def _columns(paths: Sequence[Path], met: dict[Path, Events], remarks: Remarks) -> EventColumns | None:
+def growing_columns(paths: Sequence[Path], columns_from_bytes: int) -> tuple[EventColumns, EventParser] | None:
+    """The rows of long files as columns, but for the last one, which may go on, and the parser that goes on with it at
+    `EventColumns.place`. None where they are not read as columns."""
+    if sum(path.stat().st_size for path in paths) < columns_from_bytes:
+        return None
+    met = {path: Events() for path in paths}
+    columns = _columns(paths, met, Remarks(), is_growing=True)
+    if columns is None:
+        return None
+    settings = {name: value for each in met.values() for name, value in each.settings.items()}
+    return columns, EventParser(Remarks(), Events(settings=settings), columns.open_row())
+
+
+def _columns(
+    paths: Sequence[Path], met: dict[Path, Events], remarks: Remarks, *, is_growing: bool = False
+) -> EventColumns | None:
     """None where the rows have something that is not read as columns."""
     scanning.prepare()
     columns = EventColumns(
@@ -89,6 +106,7 @@ def _columns(paths: Sequence[Path], met: dict[Path, Events], remarks: Remarks) -
         read_event=lambda path, data: _event(data, met[path]),
         plugin_of=lambda data: _plugin(data)[0],
         sort_of=_sort,
+        is_growing=is_growing,
     )
     try:
         columns.look_through()
@@ -101,8 +119,7 @@ def _rows(met: dict[Path, Events], remarks: Remarks) -> Iterator[Row]:
     for path in met:
         met[path] = seen = Events()
         own = remarks if len(met) == 1 else Remarks()
-        with Opened(path) as opened:
-            yield from _grouped(opened, seen, own)
+        yield from rows_of(EventParser(own, seen), Opened(path))
         if own is not remarks:
             for remark in own.kept:
                 remarks.leave_out(f"{path.name}, {remark.place}", remark.reason)
@@ -118,33 +135,51 @@ def events(opened: Opened, met: Events, remarks: Remarks) -> Iterator[tuple[floa
             remarks.leave_out(f"record {place}", f"no event: {error}")
 
 
-def _grouped(opened: Opened, met: Events, remarks: Remarks) -> Iterator[Row]:
-    sorts: dict[str, int] = {}
-    row: Row | None = None
-    row_sort = EITHER
-    for time, step, scalars in events(opened, met, remarks):
-        for tag, value in scalars:
-            sort = sorts.get(tag)
-            if sort is None:
-                if len(sorts) >= limits.COLUMNS:
-                    remarks.leave_out(f"tag {tag}", f"more than {limits.COLUMNS:,} tags")
-                    continue
-                sort = sorts[tag] = _sort(tag)
-            met.scalars += 1
-            if (
-                row is None
-                or row.step != step
-                or tag in row.values
-                or (sort is not row_sort and sort is not EITHER and row_sort is not EITHER)
-            ):
-                if row is not None:
-                    yield row
-                row, row_sort = Row({}, step=step, time=time), EITHER
-            if sort is not EITHER:
-                row_sort = sort
-            row.values[tag] = value
-    if row is not None:
-        yield row
+class EventParser:
+    """Groups scalars into rows. `row`: one that goes on perhaps."""
+
+    total_steps = None
+    form = ""
+
+    def __init__(self, remarks: Remarks, met: Events | None = None, row: Row | None = None) -> None:
+        self._met = met or Events()
+        self._remarks = remarks
+        self._sorts: dict[str, int] = {}
+        self._row = row
+        self._row_sort = next((sort for tag in row.values if (sort := _sort(tag)) != EITHER), EITHER) if row else EITHER
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self._met.settings
+
+    def feed(self, opened: Opened) -> Iterator[Row]:
+        sorts, row, row_sort = self._sorts, self._row, self._row_sort
+        for time, step, scalars in events(opened, self._met, self._remarks):
+            for tag, value in scalars:
+                sort = sorts.get(tag)
+                if sort is None:
+                    if len(sorts) >= limits.COLUMNS:
+                        self._remarks.leave_out(f"tag {tag}", f"more than {limits.COLUMNS:,} tags")
+                        continue
+                    sort = sorts[tag] = _sort(tag)
+                self._met.scalars += 1
+                if (
+                    row is None
+                    or row.step != step
+                    or tag in row.values
+                    or (sort is not row_sort and sort is not EITHER and row_sort is not EITHER)
+                ):
+                    if row is not None:
+                        yield row
+                    row, row_sort = Row({}, step=step, time=time), EITHER
+                if sort is not EITHER:
+                    row_sort = sort
+                row.values[tag] = value
+        self._row, self._row_sort = row, row_sort
+
+    def rest(self) -> Iterator[Row]:
+        if self._row is not None:
+            yield self._row
 
 
 def _sort(tag: str) -> int:

@@ -239,6 +239,7 @@ class _Folder:
                     left_out=[remark for _, task in parts for remark in task.left_out],
                     stream=None,
                     parts=None,
+                    reading=None,
                 )
             rest.append((folder, first))
         self._others = rest
@@ -278,7 +279,7 @@ class _Folder:
         settings = folder_settings(folder)
         for run in task.runs:
             run.settings = {**settings, **run.settings}
-        return replace(task, name=folder_name(folder), key=f"path:{folder.resolve()}", folder=folder)
+        return replace(task, name=folder_name(folder), key=f"path:{folder.resolve()}", folder=folder, reading=None)
 
     def _one_of_each(self) -> list[tuple[Path, ImportedTask]]:
         """What lies in one directory and tells of the same training is one task."""
@@ -320,6 +321,7 @@ def _side_by_side(folder: Path, parts: list[tuple[str, Reading]]) -> Reading:
         name=folder_name(folder),
         rows=rows,
         columns=None,
+        files=(),
         settings={name: value for _, reading in parts for name, value in reading.settings.items()},
         told=[sentence for _, reading in parts for sentence in reading.told],
     )

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from stepline.importers.columns import records_of
 from stepline.recording.journal import Kind, Record
 from stepline.store import RecordColumns
 
 if TYPE_CHECKING:
+    from stepline.importers.digests import Digest
+    from stepline.importers.opening import Opened
     from stepline.importers.row_columns import RowColumns
 
 Status = Literal["completed", "stopped", "failed"]
@@ -102,6 +104,36 @@ def kept(make: Callable[[], Iterator[Row]]) -> Callable[[], Iterator[Row]]:
     return rows
 
 
+class Parser(Protocol):
+    """Reads a source from front to back, in one part or several, keeps what earlier parts said, and can be copied."""
+
+    @property
+    def settings(self) -> dict[str, Any]: ...
+
+    @property
+    def total_steps(self) -> int | None: ...
+
+    @property
+    def form(self) -> str:
+        """What the beginning of the source decided; where that changes, so may all that was read."""
+        ...
+
+    def feed(self, opened: Opened) -> Iterator[Row]:
+        """The rows of the next part."""
+        ...
+
+    def rest(self) -> Iterator[Row]:
+        """What waits for more, once no more comes."""
+        ...
+
+
+def rows_of(parser: Parser, opened: Opened) -> Iterator[Row]:
+    """All rows of a source."""
+    with opened:
+        yield from parser.feed(opened)
+    yield from parser.rest()
+
+
 @dataclass(slots=True)
 class Reading:
     """One source as its parser understood it.
@@ -123,6 +155,8 @@ class Reading:
     key: str | None = None
     columns: RowColumns | None = None
     """The same rows as columns, where the format gives them so."""
+    files: tuple[Path, ...] = ()
+    """The files that it is, one after another, where the last one may grow at its end."""
 
 
 @dataclass(slots=True)
@@ -138,6 +172,21 @@ class ImportedRun:
     message: str | None = None
     superseded: bool = False
     run_id: str | None = None
+    last_time: float | None = None
+
+
+@dataclass(slots=True)
+class Known:
+    """What comes before the records of a task that was read from where it was left. `head`: of the first records;
+    `before`: of each run that has some; `after`: of each run with what comes now."""
+
+    head: str
+    before: list[Digest]
+    after: list[Digest]
+
+
+class Otherwise(Exception):
+    """What was written since makes another history of what was read before: it has to be read whole."""
 
 
 @dataclass(slots=True)
@@ -167,6 +216,10 @@ class ImportedTask:
     tags: tuple[str, ...] = ()
     notes: str = ""
     """What a person said of it, where an export tells."""
+    reading: Reading | None = None
+    """What it was made of, where that is all of it."""
+    known: Known | None = None
+    """Where the records are only those after ones that were taken in before."""
 
     def records(self) -> Iterator[tuple[int, Record]]:
         """Every record with its run's index, in the source's order."""
@@ -184,17 +237,22 @@ class ImportedTask:
         """The same in pieces, each of one run."""
         if self.parts is not None:
             yield from self.parts()
-            return
-        held: list[Record] = []
-        run = 0
-        for index, record in self.records():
-            if held and (index != run or len(held) >= PIECE_RECORDS):
-                yield run, held
-                held = []
-            run = index
-            held.append(record)
-        if held:
+        else:
+            yield from pieces_of(self.records())
+
+
+def pieces_of(records: Iterator[tuple[int, Record]]) -> Iterator[tuple[int, Piece]]:
+    """Records in pieces of one run each."""
+    held: list[Record] = []
+    run = 0
+    for index, record in records:
+        if held and (index != run or len(held) >= PIECE_RECORDS):
             yield run, held
+            held = []
+        run = index
+        held.append(record)
+    if held:
+        yield run, held
 
 
 def single(pieces: Iterator[tuple[int, Piece]]) -> Iterator[tuple[int, Record]]:

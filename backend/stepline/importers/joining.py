@@ -103,6 +103,7 @@ def joined(leading: ImportedTask, others: Iterable[ImportedTask]) -> ImportedTas
         has_times=has_times,
         stream=None,
         parts=None,
+        reading=None,
     )
 
 
@@ -117,7 +118,7 @@ def with_marks(task: ImportedTask, marks: list[Record]) -> ImportedTask:
     for mark in sorted(marks, key=lambda mark: mark.step or 0, reverse=True):
         place = min(bisect.bisect_right(steps, mark.step or 0), end)
         records.insert(place, mark)
-    return replace(task, runs=[*others, _run(last, records)], stream=None, parts=None)
+    return replace(task, runs=[*others, _run(last, records)], stream=None, parts=None, reading=None)
 
 
 def _run(run: ImportedRun, records: list[Record]) -> ImportedRun:

@@ -14,7 +14,7 @@ from typing import Any
 
 from stepline.errors import ImportFailed
 from stepline.importers import limits, names, trainer_state
-from stepline.importers.imported import Reading, Remarks, Row, Value
+from stepline.importers.imported import Reading, Remarks, Row, Value, rows_of
 from stepline.importers.lines import document, lines
 from stepline.importers.naming import name_for, named_tag
 from stepline.importers.opening import Opened
@@ -34,7 +34,13 @@ def read(path: Path) -> Reading:
     remarks = Remarks()
     settings: dict[str, Any] = {}
     return Reading(
-        FORMAT, path, name_for(path), lambda: _rows(path, remarks, settings), remarks=remarks, settings=settings
+        FORMAT,
+        path,
+        name_for(path),
+        lambda: rows_of(LinesParser(remarks, settings), Opened(path)),
+        remarks=remarks,
+        settings=settings,
+        files=(path,),
     )
 
 
@@ -82,26 +88,41 @@ def _is_row(values: dict[str, Value]) -> bool:
     return not folds.isdisjoint(_PLACES) or any(map(names.is_loss, values))
 
 
-def _rows(path: Path, remarks: Remarks, settings: dict[str, Any]) -> Iterator[Row]:
-    begun = False
-    with Opened(path) as opened:
-        for place, words in lines(opened, remarks):
+class LinesParser:
+    """Of JSON lines."""
+
+    total_steps = None
+    form = ""
+
+    def __init__(self, remarks: Remarks, settings: dict[str, Any]) -> None:
+        self.settings = settings
+        self._remarks = remarks
+        self._line = 0
+        self._begun = False
+
+    def feed(self, opened: Opened) -> Iterator[Row]:
+        for place, words in lines(opened, self._remarks, self._line + 1):
+            self._line = place
             fields = parsed(words.strip().rstrip(","))
             if fields is None:
                 if words.strip() not in {"[", "]", "],"}:
-                    remarks.leave_out(f"line {place}", "not a whole JSON object")
+                    self._remarks.leave_out(f"line {place}", "not a whole JSON object")
                 continue
             if isinstance(fields.get("log_history"), list):
-                settings.update({name: fields[name] for name in _SUMMARY_SETTINGS if fields.get(name) is not None})
+                told = {name: fields[name] for name in _SUMMARY_SETTINGS if fields.get(name) is not None}
+                self.settings.update(told)
                 continue
             values, left_out = metrics_of(fields)
             if left_out:
-                remarks.leave_out(f"line {place}", f"{left_out} values that are neither numbers nor short texts")
-            begun = begun or place > _PREAMBLE_LINES or _is_row(values)
-            if begun and any(value.__class__ is float for value in values.values()):
+                self._remarks.leave_out(f"line {place}", f"{left_out} values that are neither numbers nor short texts")
+            self._begun = self._begun or place > _PREAMBLE_LINES or _is_row(values)
+            if self._begun and any(value.__class__ is float for value in values.values()):
                 yield Row(values)
             else:
-                settings.update(values)
+                self.settings.update(values)
+
+    def rest(self) -> Iterator[Row]:
+        return iter(())
 
 
 def _document_rows(found: Any, path: Path, remarks: Remarks) -> Iterator[Row]:

@@ -67,10 +67,10 @@ def document(data: bytes) -> str:
     return decoded(data.removeprefix(codecs.BOM_UTF8))
 
 
-def lines(opened: Opened, remarks: Remarks) -> Iterator[tuple[int, str]]:
-    """(line number from 1, text without its end) of each line that is not empty."""
-    number = 0
-    for number, line in _split(_as_utf8(opened), remarks):
+def lines(opened: Opened, remarks: Remarks, first: int = 1) -> Iterator[tuple[int, str]]:
+    """(line number from `first`, text without its end) of each line that is not empty."""
+    number = first - 1
+    for number, line in _split(opened, remarks, first):
         pieces = line.split(b"\r") if b"\r" in line else (line,)
         for piece in pieces:
             if piece and not piece.isspace():
@@ -82,13 +82,16 @@ def lines(opened: Opened, remarks: Remarks) -> Iterator[tuple[int, str]]:
 
 def whole_lines(opened: Opened, remarks: Remarks) -> Iterator[tuple[int, bytes]]:
     """(line number from 1, bytes as UTF-8 with its end): for tables whose cells may hold line ends."""
-    for number, line in _split(_as_utf8(opened), remarks):
+    for number, line in _split(opened, remarks):
         yield number, line + b"\n"
     if opened.broken:
         remarks.leave_out(f"after line {number}", opened.broken)
 
 
 def _as_utf8(opened: Opened) -> Iterator[bytes]:
+    if opened.begin:
+        yield from opened.chunks()
+        return
     first = opened.read()
     encoding = encoding_of(first)
     if encoding == "utf-8":
@@ -102,11 +105,10 @@ def _as_utf8(opened: Opened) -> Iterator[bytes]:
     yield decoder.decode(b"", final=True).encode(errors="replace")
 
 
-def _split(chunks: Iterator[bytes], remarks: Remarks) -> Iterator[tuple[int, bytes]]:
-    number = 1
+def _split(opened: Opened, remarks: Remarks, number: int = 1) -> Iterator[tuple[int, bytes]]:
     held: list[bytes] = []
     held_bytes = 0
-    for chunk in chunks:
+    for chunk in _as_utf8(opened):
         *ended, rest = chunk.split(b"\n")
         for line in ended:
             if held:
@@ -123,7 +125,9 @@ def _split(chunks: Iterator[bytes], remarks: Remarks) -> Iterator[tuple[int, byt
             held_bytes += len(rest)
             # Past the limit only the count is kept: a line of 10 GB must not be held.
             held = [*held, rest] if held_bytes <= limits.LINE_BYTES else [b""]
-    if held and held_bytes <= limits.LINE_BYTES:
+    if opened.is_growing:
+        opened.unread = held_bytes
+    elif held and held_bytes <= limits.LINE_BYTES:
         yield number, b"".join(held)
     elif held:
         remarks.leave_out(f"line {number}", f"longer than {limits.LINE_BYTES:,} bytes")

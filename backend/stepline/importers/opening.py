@@ -50,11 +50,18 @@ def told_reading(path: Path, done_bytes: int) -> None:
 
 
 class Opened:
-    """A file's bytes, unpacked. `broken` says why they ended early, where they did."""
+    """A file's bytes, unpacked. `broken` says why they ended early, where they did.
 
-    def __init__(self, path: Path) -> None:
+    Of a file that is not packed it may be the part [begin, end). `is_growing`: what is not whole at its end, a line or
+    a record, is left `unread`, and told by nobody.
+    """
+
+    def __init__(self, path: Path, begin: int = 0, end: int | None = None, *, is_growing: bool = False) -> None:
         self.path = path
+        self.begin = begin
+        self.is_growing = is_growing
         self.broken: str | None = None
+        self.unread = 0
         self._given_bytes = 0
         try:
             self._file: io.BufferedReader = path.open("rb")
@@ -74,7 +81,9 @@ class Opened:
             self._read = unpacker.stream_reader(self._file, read_across_frames=True).read
             self._promised_bytes = self._zstd_bytes()
         else:
-            self._read = self._file.read
+            self._end = self.size_bytes if is_growing and end is None else end
+            self._file.seek(begin)
+            self._read = self._read_part
 
     def __enter__(self) -> Opened:
         return self
@@ -125,6 +134,11 @@ class Opened:
             call(self.path, self._file.tell(), self.size_bytes)
         return filled
 
+    @property
+    def place(self) -> int:
+        """The byte up to which whole lines or records were read."""
+        return self.begin + self._given_bytes - self.unread
+
     def read_all(self, limit: int) -> bytes:
         """All bytes. Raises ImportFailed where there are more than `limit`."""
         parts = io.BytesIO()
@@ -137,6 +151,11 @@ class Opened:
                     action="Write it as JSON lines, which can be of any length",
                 )
         return parts.getvalue()
+
+    def _read_part(self, count: int) -> bytes:
+        if self._end is not None:
+            count = min(count, self._end - self.begin - self._given_bytes)
+        return self._file.read(count)
 
     def _zstd_bytes(self) -> int:
         """How many bytes the first frame says it holds; 0 where it does not say."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 
 from stepline.errors import TaskNotFound
 from stepline.importers.columns import part_of
 from stepline.importers.digests import HEAD_RECORDS, Digest
-from stepline.importers.imported import ImportedTask
+from stepline.importers.imported import ImportedTask, Piece
 from stepline.store import SourceRow, Store
 
 
@@ -40,6 +40,8 @@ def was_removed(store: Store, task: ImportedTask) -> bool:
 
 def digests_of(task: ImportedTask) -> list[Digest]:
     """Of each run."""
+    if task.known is not None:
+        return task.known.after
     digests = [Digest() for _ in task.runs]
     for index, piece in task.pieces():
         digests[index].add_all(piece)
@@ -51,6 +53,8 @@ def counted(digests: list[Digest]) -> list[tuple[int, str]]:
 
 
 def head_of(task: ImportedTask) -> str:
+    if task.known is not None:
+        return task.known.head
     digest = Digest()
     for _, record in islice(task.records(), HEAD_RECORDS):
         digest.add(record)
@@ -61,9 +65,13 @@ def is_prefix(known: SourceRow, task: ImportedTask) -> bool:
     """Whether the source has each known run's records first, and then perhaps more."""
     if len(known.runs) > len(task.runs):
         return False
-    digests = [Digest() for _ in known.runs]
+    before = task.known.before if task.known is not None else []
+    if any(digest.records > run.records for digest, run in zip(before, known.runs, strict=False)):
+        return False
+    digests = [digest.copied() for digest in before] + [Digest() for _ in known.runs[len(before) :]]
     matched = [False] * len(known.runs)
-    for index, piece in task.pieces():
+    nothing: list[tuple[int, Piece]] = [(index, []) for index in range(len(known.runs))]
+    for index, piece in chain(nothing, task.pieces()):
         if index >= len(known.runs) or matched[index]:
             continue
         digests[index].add_all(part_of(piece, 0, known.runs[index].records - digests[index].records))

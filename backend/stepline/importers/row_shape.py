@@ -9,16 +9,17 @@ all its records bear the file's date, which is told too.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stepline.importers import names
-from stepline.importers.imported import ImportedRun, Reading, Row, Status, Value, kept
+from stepline.importers.imported import ImportedRun, Piece, Reading, Row, Status, Value, kept
 from stepline.importers.survey import Layout, Survey
 from stepline.importers.values import duration_secs, number, wall_time, whole
 from stepline.recording.journal import Kind, Record
 from stepline.recording.plain import flat_settings
+from stepline.store import RecordColumns
 
 SPLIT = ("split", "mode", "phase", "stage", "subset", "type", "kind", "job", "context.subset")
 """Text columns that may say `train` or `val` of a row whose other columns are named alike for both."""
@@ -66,13 +67,63 @@ class Walk:
         self.closing = record
 
 
-class RowShape:
-    """How a source's rows become runs of records. `count`: of records, once `runs` were asked for."""
+@dataclass(slots=True)
+class Extent:
+    """What the records of a run span."""
 
-    def __init__(self, reading: Reading) -> None:
+    started: float
+    last_time: float
+    last_step: int | None = None
+    at_end: bool = False
+
+    def see(self, record: Record) -> None:
+        self.started = min(self.started, record.time)
+        self.last_time = max(self.last_time, record.time)
+        self._see_step(record.step)
+        self.at_end = self.at_end or record.kind == "train_end"
+
+    def see_columns(self, records: RecordColumns) -> None:
+        self.started = min(self.started, float(records.time.min()))
+        self.last_time = max(self.last_time, float(records.time.max()))
+        self._see_step(None if records.step is None else int(records.step.max()))
+
+    def _see_step(self, step: int | None) -> None:
+        if step is not None:
+            self.last_step = step if self.last_step is None else max(self.last_step, step)
+
+
+@dataclass(slots=True)
+class Course:
+    """How far a source's rows are made records: the next row, the part (a run, or a rank's) that it is of, and where
+    the reading of each part stands."""
+
+    row: int = 0
+    part: int = 0
+    walks: dict[int, Walk] = field(default_factory=dict)
+    extents: dict[int, Extent] = field(default_factory=dict)
+    """Of the parts that have records."""
+
+    def walk(self, part: int) -> Walk:
+        return self.walks.get(part) or self.walks.setdefault(part, Walk())
+
+    def see(self, part: int, piece: Piece) -> None:
+        """Records of a part."""
+        extent = self.extents.get(part) or self.extents.setdefault(part, Extent(math.inf, -math.inf))
+        if isinstance(piece, RecordColumns):
+            extent.see_columns(piece)
+        else:
+            for record in piece:
+                extent.see(record)
+
+
+class RowShape:
+    """How a source's rows become runs of records. `count`: of records, once `runs` were asked for. `survey`: of all
+    rows, where it was made before."""
+
+    def __init__(self, reading: Reading, survey: Survey | None = None) -> None:
         self.reading = reading
         self._source = kept(reading.rows)
-        self.survey = survey = self._surveyed()
+        self.survey = survey = survey or self._surveyed()
         self.mapping = names.mapping(survey.counts)
         self.total_steps = reading.total_steps or survey.total_steps
         self.has_times = survey.own_time or bool(survey.clock) or bool(survey.elapsed)
@@ -95,7 +146,7 @@ class RowShape:
         return Survey.of_rows(self._rows())
 
     def _rows(self) -> Iterator[Row]:
-        return map(_told_apart, self._source())
+        return map(told_apart, self._source())
 
     def _tell(self) -> None:
         survey = self.survey
@@ -118,38 +169,38 @@ class RowShape:
             self.told.append("no column is known as the training loss; all keep their own names")
 
     def runs(self) -> list[ImportedRun]:
-        count = max(len(self._ranks), len(self.survey.run_starts) + 1)
         self._kept = None
-        held: list[list[Record]] | None = [[] for _ in range(count)]
-        kept_count = 0
-        started: list[float | None] = [None] * count
-        last: list[int | None] = [None] * count
-        at_end = [False] * count
+        held: dict[int, list[Record]] | None = {}
+        course = Course()
         for part, record in self._records():
-            started[part] = min(started[part] or record.time, record.time)
-            if record.step is not None:
-                last[part] = record.step if (step := last[part]) is None else max(step, record.step)
-            at_end[part] = at_end[part] or record.kind == "train_end"
+            course.see(part, [record])
             self.count += 1
             if held is not None:
-                held[part].append(record)
-                kept_count += 1
-                if kept_count > RECORDS_KEPT:
+                held.setdefault(part, []).append(record)
+                if self.count > RECORDS_KEPT:
                     held = None
-        filled = [part for part in range(count) if started[part] is not None]
+        filled = sorted(course.extents)
         self._filled = {part: index for index, part in enumerate(filled)}
         self._kept = None if held is None else [held[part] for part in filled]
+        return self.runs_of(course, self._kept)
+
+    def runs_of(self, course: Course, held: list[list[Record]] | None = None) -> list[ImportedRun]:
+        """The runs whose records `course` has seen."""
+        filled = sorted(course.extents)
         return [
             ImportedRun(
-                records=_reader(held[part]) if held is not None else self._part_reader(part),
-                started=started[part] or self.file_time,
-                last_step=last[part],
+                records=self._part_reader(part) if held is None else _reader(held[index]),
+                started=course.extents[part].started or self.file_time,
+                last_step=course.extents[part].last_step,
                 total_steps=self.total_steps,
                 settings=self._settings(part),
-                status=self._status(last[part], ended=at_end[part], is_last=part == filled[-1]),
+                status=self._status(
+                    course.extents[part].last_step, ended=course.extents[part].at_end, is_last=part == filled[-1]
+                ),
                 message=self.reading.message if part == filled[-1] else None,
+                last_time=course.extents[part].last_time,
             )
-            for part in filled
+            for index, part in enumerate(filled)
         ]
 
     def stream(self) -> Iterator[tuple[int, Record]]:
@@ -180,31 +231,56 @@ class RowShape:
 
     def _records(self) -> Iterator[tuple[int, Record]]:
         """Every record with its run's index, in the source's order; a run's closing record last in the run."""
+        course = Course()
+        yield from self.go(course, self._rows())
+        yield from self.close(course)
+
+    def go(self, course: Course, rows: Iterable[Row]) -> Iterator[tuple[int, Record]]:
+        """The records of the next rows."""
         survey = self.survey
-        walks = [Walk() for _ in range(max(len(self._ranks), len(survey.run_starts) + 1))]
-        starts = iter([*survey.run_starts, None])
+        starts = iter([*(start for start in survey.run_starts if start >= course.row), None])
         next_start = next(starts)
-        part = 0
         places = {rank: index for index, rank in enumerate(self._ranks)}
-        for index, row in enumerate(self._rows()):
-            if index == next_start:
-                yield from ended(part, walks[part])
-                part += 1
+        for row in rows:
+            if course.row == next_start:
+                yield from ended(course.part, course.walk(course.part))
+                course.part += 1
                 next_start = next(starts)
+            course.row += 1
             plan = self._plan(tuple(row.values))
             if survey.parted_by_rank:
-                part = places.get(row.values[plan.rank], 0) if plan.rank else 0
-            walk = walks[part]
+                course.part = places.get(row.values[plan.rank], 0) if plan.rank else 0
+            walk = course.walk(course.part)
             record = self._record(row, plan, walk)
             if record is None:
                 continue
             if record.kind == "train_end":
                 walk.close(record)
             else:
-                yield part, record
-        for index, walk in enumerate(walks):
-            if index == part or survey.parted_by_rank:
-                yield from ended(index, walk)
+                yield course.part, record
+
+    def close(self, course: Course) -> Iterator[tuple[int, Record]]:
+        """The closing records that waited for more rows of their runs."""
+        for part in sorted(course.walks):
+            if part == course.part or self.survey.parted_by_rank:
+                yield from ended(part, course.walks[part])
+
+    def decisions(self, row: int) -> tuple[object, ...]:
+        """All that the records of the rows before `row` depend on, beside those rows."""
+        survey = self.survey
+        return (
+            self.mapping,
+            self._ranks,
+            survey.parted_by_rank,
+            survey.step,
+            survey.epoch,
+            survey.clock,
+            survey.elapsed,
+            survey.step_within_epoch,
+            survey.epoch_steps,
+            survey.epoch_is_step,
+            [start for start in survey.run_starts if start < row],
+        )
 
     def _record(self, row: Row, plan: Plan, walk: Walk) -> Record | None:
         values = row.values
@@ -298,7 +374,7 @@ def _bare(name: str) -> str:
     return bare if bare in names.CLOSING else name
 
 
-def _told_apart(row: Row) -> Row:
+def told_apart(row: Row) -> Row:
     """`{"split": "val", "loss": 2.1}` as `{"split": "val", "val/loss": 2.1}`, for it is no training loss; and
     `{"metric": "loss", "value": 2.1}` as `{"loss": 2.1}`."""
     values = row.values

@@ -23,13 +23,17 @@ def shaped(reading: Reading) -> ImportedTask:
     is_lone = survey.rows < 2 and not shape.mapping and survey.step is None and survey.epoch is None
     if not survey.closing_rows and (is_lone or not has_metric):
         raise nothing_in(reading)
+    runs = shape.runs()
+    if not runs:
+        # A total of steps and nothing else, say.
+        raise nothing_in(reading)
     told = [*reading.told, *shape.told]
     return ImportedTask(
         name=reading.name,
         key=reading.key or f"path:{reading.path.resolve()}",
         format=reading.format,
         paths=[reading.path],
-        runs=shape.runs(),
+        runs=runs,
         names={target: source for source, target in shape.mapping.items() if source != target},
         left_out=reading.remarks.kept,
         left_out_count=reading.remarks.count,
@@ -38,6 +42,7 @@ def shaped(reading: Reading) -> ImportedTask:
         stream=None if isinstance(shape, ColumnShape) else shape.stream,
         parts=shape.pieces if isinstance(shape, ColumnShape) else None,
         count=shape.count,
+        reading=reading if reading.files else None,
     )
 
 

@@ -105,6 +105,7 @@ class Survey:
         self.told: list[str] = []
         self.ranks: dict[Value, int] = {}
         self.closing_rows = 0
+        self._counted: dict[str, int] = {}
         self._columns: dict[str, None] = {}
         self._kinds: dict[Layout, _Kind] = {}
         self._groups: dict[Layout, int] = {}
@@ -121,10 +122,8 @@ class Survey:
     def of_rows(cls, rows: Iterable[Row]) -> Survey:
         survey = cls()
         for row in rows:
-            survey._see(row)
-            survey.rows += 1
-        survey._count_layouts()
-        survey._decide()
+            survey.see(row)
+        survey.decide()
         return survey
 
     @classmethod
@@ -141,10 +140,13 @@ class Survey:
         read = survey.rows - survey.closing_rows
         backs = [stretch.first_row for stretch in stretches if stretch.goes_back][: limits.RUNS]
         survey._steps[""] = Places(survey.rows, read, read, columns.stretches.repeats, None, backs)
+        # So that rows can follow that come one by one.
+        for group, step in columns.stretches.last_steps(survey._groups.values()).items():
+            survey._steps[""].last[group] = step
+        survey._closed = columns.stretches.is_closed
         survey._after_closing = [stretch.first_row for stretch in stretches if stretch.after_closing]
         survey._epochs = {name: Places(read=count) for name, count in columns.epochs.items()}
-        survey._count_layouts()
-        survey._decide()
+        survey.decide()
         return survey
 
     def kind_of(self, layout: Layout) -> _Kind:
@@ -175,6 +177,11 @@ class Survey:
             totals=among(names.TOTAL),
             rank=next(iter(among(names.RANK)), None),
         )
+
+    def see(self, row: Row) -> None:
+        """The next row."""
+        self._see(row)
+        self.rows += 1
 
     def _see(self, row: Row) -> None:
         values = row.values
@@ -261,14 +268,15 @@ class Survey:
                     continue
                 self._columns[name] = None
                 if not closing:
-                    self.counts[name] = self.counts.get(name, 0) + count
+                    self._counted[name] = self._counted.get(name, 0) + count
         self._seen.clear()
 
-    def _decide(self) -> None:
+    def decide(self) -> None:
+        """Say what was found in the rows so far; more may follow."""
+        self._count_layouts()
+        self.told = []
         self.columns = list(self._columns)
-        for name, texts in self.texts.items():
-            if name in self.counts:
-                self.counts[name] -= texts
+        self.counts = {name: count - self.texts.get(name, 0) for name, count in self._counted.items()}
         self.step = "" if self.own_step else self._step_column()
         self.epoch = self._first(names.EPOCH, {name: each.read for name, each in self._epochs.items()})
         self.clock = self._first(names.CLOCK, {name: each.read for name, each in self._clocks.items()})

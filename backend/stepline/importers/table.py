@@ -15,10 +15,11 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from stepline.errors import ImportFailed
 from stepline.importers import limits
-from stepline.importers.imported import Reading, Remarks, Row, Value
+from stepline.importers.imported import Otherwise, Reading, Remarks, Row, Value, rows_of
 from stepline.importers.lines import lines
 from stepline.importers.naming import name_for, named_tag
 from stepline.importers.opening import Opened
@@ -63,6 +64,24 @@ def divider_of(sample: list[str]) -> str | None:
 
 def read(path: Path) -> Reading:
     """The table's rows. Raises ImportFailed where it has no rows of numbers."""
+    divider = _divider(path)
+    remarks = Remarks()
+    return Reading(
+        FORMAT,
+        path,
+        name_for(path),
+        lambda: rows_of(TableParser(path, divider, remarks), Opened(path)),
+        remarks=remarks,
+        files=(path,),
+    )
+
+
+def parser(path: Path) -> TableParser:
+    """Of the table at a path. Raises ImportFailed."""
+    return TableParser(path, _divider(path), Remarks())
+
+
+def _divider(path: Path) -> str:
     with Opened(path) as opened:
         sample = [words for _, words in islice(lines(opened, Remarks()), _SAMPLE_LINES)]
     divider = divider_of(sample)
@@ -72,63 +91,74 @@ def read(path: Path) -> Reading:
             why="No divider gives its first lines the same number of cells with numbers in them",
             action="Give a CSV or TSV file with a header",
         )
-    remarks = Remarks()
-    return Reading(FORMAT, path, name_for(path), lambda: _rows(path, divider, remarks), remarks=remarks)
+    return divider
 
 
-def _rows(path: Path, divider: str, remarks: Remarks) -> Iterator[Row]:
-    header: list[str] | None = None
-    with Opened(path) as opened:
-        numbered = _Numbered(words for words in _uncommented(opened, remarks))
-        reader = csv.reader(_ready(numbered, divider), delimiter=divider, skipinitialspace=True)
+class TableParser:
+    """Of rows of cells."""
+
+    settings: dict[str, Any]
+    total_steps = None
+
+    def __init__(self, path: Path, divider: str, remarks: Remarks) -> None:
+        self.settings = {}
+        self.form = divider
+        self._path = path
+        self._remarks = remarks
+        self._line = 0
+        self._quotes = 0
+        self._header: list[str] | None = None
+
+    def feed(self, opened: Opened) -> Iterator[Row]:
+        """Raises Otherwise where a part ends within a quoted cell."""
+        reader = csv.reader(_ready(self._lines(opened), self.form), delimiter=self.form, skipinitialspace=True)
         csv.field_size_limit(_FIELD_LIMIT)
         while True:
             try:
                 cells = next(reader)
             except StopIteration:
-                return
+                break
             except csv.Error as error:
-                remarks.leave_out(f"line {numbered.line}", f"no row of a table: {error}")
+                self._remarks.leave_out(f"line {self._line}", f"no row of a table: {error}")
                 continue
-            if not cells:
-                continue
-            if header is None:
-                header = _header(cells, path)
-                if header is not None:
-                    continue
-                header = [f"column_{place}" for place in range(1, len(cells) + 1)]
-                if len(header) <= 2:
-                    header = ["step", "loss"][-len(header) :]
-            elif [cell.strip() for cell in cells] == header:
-                # A logger that starts again on the same file writes its header again.
-                continue
-            row = _row(cells, header, divider)
-            if row is None or (len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :])):
-                remarks.leave_out(
-                    f"line {numbered.line}",
-                    f"{len(cells)} cells where the header has {len(header)}" if row else "no number in it",
-                )
-            elif charts := _wandb_charts(header):
-                yield from _of_runs(row, charts)
-            else:
-                yield row
+            yield from self._of_cells(cells)
+        if opened.is_growing and self._quotes % 2:
+            raise Otherwise
 
+    def rest(self) -> Iterator[Row]:
+        return iter(())
 
-class _Numbered:
-    """Lines passed on, with the number of the last one."""
+    def _lines(self, opened: Opened) -> Iterator[str]:
+        for place, words in lines(opened, self._remarks, self._line + 1):
+            self._line = place
+            if not words.lstrip().startswith("#"):
+                self._quotes += words.count('"')
+                yield words
 
-    def __init__(self, source: Iterable[tuple[int, str]]) -> None:
-        self._source = iter(source)
-        self.line = 0
-
-    def __iter__(self) -> Iterator[str]:
-        for place, words in self._source:
-            self.line = place
-            yield words
-
-
-def _uncommented(opened: Opened, remarks: Remarks) -> Iterator[tuple[int, str]]:
-    return ((place, words) for place, words in lines(opened, remarks) if not words.lstrip().startswith("#"))
+    def _of_cells(self, cells: list[str]) -> Iterator[Row]:
+        if not cells:
+            return
+        if self._header is None:
+            self._header = _header(cells, self._path)
+            if self._header is not None:
+                return
+            self._header = [f"column_{place}" for place in range(1, len(cells) + 1)]
+            if len(self._header) <= 2:
+                self._header = ["step", "loss"][-len(self._header) :]
+        elif [cell.strip() for cell in cells] == self._header:
+            # A logger that starts again on the same file writes its header again.
+            return
+        header = self._header
+        row = _row(cells, header, self.form)
+        if row is None or (len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :])):
+            self._remarks.leave_out(
+                f"line {self._line}",
+                f"{len(cells)} cells where the header has {len(header)}" if row else "no number in it",
+            )
+        elif charts := _wandb_charts(header):
+            yield from _of_runs(row, charts)
+        else:
+            yield row
 
 
 def _ready(source: Iterable[str], divider: str) -> Iterator[str]:

@@ -22,8 +22,9 @@ from stepline.errors import ImportFailed, SteplineError, TaskNotFound
 from stepline.importers.archives import is_archive, unpacked
 from stepline.importers.columns import bounded, bounded_time, part_of
 from stepline.importers.digests import Digest
+from stepline.importers.following import Following, marks_of
 from stepline.importers.gathering import gathered
-from stepline.importers.imported import ImportedRun, ImportedTask, Piece, Remark
+from stepline.importers.imported import ImportedRun, ImportedTask, Otherwise, Piece, Remark
 from stepline.importers.journals import begun, take_journal
 from stepline.importers.opening import watched
 from stepline.importers.recognising import compared, counted, digests_of, head_of, is_prefix, was_removed
@@ -80,13 +81,15 @@ def import_paths(
     uploaded: Path | None = None,
     asked: bool = True,
     growing: bool = False,
+    following: Following | None = None,
 ) -> list[ImportResult]:
     """Take the files and folders in, each task whole or not at all; a path that fails does not stop the others.
 
     `journal` takes a journal in, where somebody watches them. `uploaded` is the folder in which the paths lie for the
     moment: their histories are known by their content, and nothing tells of that folder. `asked` is False where nobody
     named the paths: then a file counts as one found in a folder, and what a person deleted does not come back. What is
-    `growing` has no end yet: its last run runs.
+    `growing` has no end yet: its last run runs. `following` keeps what was read of it, so that the next time only what
+    was written since is.
     `progress` and `cancelled` are called every few megabytes read and every PIECE_RECORDS records written at least;
     once `cancelled` says True, nothing that is new is kept, and its results are `cancelled`. Raises StoreError.
     """
@@ -97,18 +100,25 @@ def import_paths(
         watch = _Watch(index, len(paths), progress or (lambda _path, _share: None), cancelled or (lambda: False))
         results_before = len(results)
         try:
+            take = partial(_take_one, results, store, watch, growing)
+            is_followed = growing and following is not None
             with watched(watch.on_read):
+                if following is not None and following.go_on(path, take, growing=growing):
+                    continue
+                marks = marks_of(path) if is_followed else {}
                 source = path
                 if asked and is_archive(path):
                     # Its files lie there for the moment, as if a page had sent them.
                     source = lying = held.enter_context(unpacked(path))
                 found = gathered(source, watch.on_file, asked=asked)
-                take = journal or partial(take_journal, store)
-                results.extend(_journal(store, each, take) for each in sorted(found.journals, key=begun))
-                tasks = (placeless(task, lying) if lying else task for task in found.tasks)
-                results.extend(
-                    _take_in(store, task, watch, growing) for task in tasks if asked or not was_removed(store, task)
-                )
+                by_journal = journal or partial(take_journal, store)
+                results.extend(_journal(store, each, by_journal) for each in sorted(found.journals, key=begun))
+                for task in found.tasks:
+                    task = placeless(task, lying) if lying else task
+                    if asked or not was_removed(store, task):
+                        take(task)
+                if following is not None and growing:
+                    following.begin(path, marks, found.tasks)
             results += [ImportResult(path, "failed", error=error) for error in found.refused]
         except ImportFailed as error:
             results.append(ImportResult(path, "failed", error=error))
@@ -125,12 +135,16 @@ def import_paths(
         finally:
             held.close()
             watch.progress(path, (index + 1) / len(paths))
+            if len(results) == results_before:
+                results.append(ImportResult(path, "unchanged"))
             for folder in dict.fromkeys((lying, uploaded)):
                 if folder is not None:
                     results[results_before:] = [_as_chosen(each, folder, path) for each in results[results_before:]]
-        if len(results) == results_before:
-            results.append(ImportResult(path, "unchanged"))
     return results
+
+
+def _take_one(results: list[ImportResult], store: Store, watch: _Watch, growing: bool, task: ImportedTask) -> None:
+    results.append(_take_in(store, task, watch, growing))
 
 
 def _take_back(store: Store, results: list[ImportResult]) -> None:
@@ -217,6 +231,8 @@ def _take_in(store: Store, task: ImportedTask, watch: _Watch, growing: bool) -> 
                 _end(store, task, known)
             return result
     grown = known is not None and is_prefix(known, task)
+    if task.known is not None and not grown:
+        raise Otherwise
     result.state = "imported" if known is None else "grown" if grown else "replaced"
     result.task_id = known.task_id if known is not None else _task_id(store, task)
     result.is_new = _name_of(store, result.task_id) is None
@@ -253,10 +269,11 @@ def _write(
     growing: bool,
 ) -> tuple[int, list[str], list[Digest]]:
     """Take in what each run has beyond its `known` records; how many were added, the runs' ids, their digests."""
-    digests = [Digest() for _ in task.runs]
+    before = [] if task.known is None else [digest.copied() for digest in task.known.before]
+    digests = before + [Digest() for _ in task.runs[len(before) :]]
     run_ids = {index: run.run_id for index, run in enumerate(known)}
     begun: set[int] = set(run_ids)
-    last_times = [run.started for run in task.runs]
+    last_times = [run.last_time or run.started for run in task.runs]
     ended: set[int] = set()
     added = seen = 0
     key = task.place or str(task.folder or task.paths[0].resolve())

@@ -52,7 +52,9 @@ def records(opened: Opened, remarks: Remarks) -> Iterator[bytes]:
             remarks.leave_out(f"byte {held_at + used}", "a record's length does not fit its sum")
             used = found if found is not None else max(used + 1, len(block) - HEADER_BYTES + 1)
         elif not data:
-            if used < len(block):
+            if opened.is_growing:
+                opened.unread = len(block) - used
+            elif used < len(block):
                 remarks.leave_out(f"byte {held_at + used}", opened.broken or "the last record ends early")
             return
         else:

@@ -6,6 +6,7 @@ The scan has no plain twin: until it is ready nothing is scanned, and the caller
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -263,6 +264,15 @@ class Stretches:
             self._sorts = np.append(self._sorts, np.zeros(more, np.uint8))
         self._groups[layout] = group
         self._sorts[layout] = {CLOSING: CLOSING, EVALUATION: EITHER}.get(sort, TRAINING)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether a closing row came, and none of training since."""
+        return bool(self._closed)
+
+    def last_steps(self, groups: Iterable[int]) -> dict[int, float]:
+        """The last step of each group that has one since a step went back."""
+        return {group: float(self._last[group]) for group in groups if self._seen_at[group] == self._clock}
 
     def see(self, rows: Rows) -> None:
         row, passed = 0, -1
