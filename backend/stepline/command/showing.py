@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepline.app import App
+from stepline.command import heap
 from stepline.command.asking import Memory, bring_forward
 from stepline.command.homes import open_home, say
 from stepline.command.quitting import Quitting
@@ -35,6 +36,7 @@ def open_window(path: Path | None, paths: Sequence[Path] = ()) -> None:
             bring_forward(home, taken(import_into(home, wanted)))
         say("Stepline is open already; its window is in front now.")
         return
+    heap.share()
     with Quitting() as quitting:
         obstacle = window_obstacle()
         app = App(home)
@@ -72,6 +74,7 @@ def open_paths(app: App, paths: Sequence[Path]) -> None:
 
 def serve(path: Path | None, port: int) -> None:
     """`stepline serve`: one line with the address, then until it is ended."""
+    heap.share()
     home = open_home(path)
     with Quitting() as quitting:
         app = App(home, port=port)
