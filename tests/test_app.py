@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from stepline.app import App, import_into, take_in
+from stepline.app import App
 from stepline.errors import AddressInUse, DatabaseDamaged, Unavailable
 from stepline.home import Home
 from stepline.recording.journal import Header, Process, Record, encode_header, encode_record
+from stepline.visit import import_into, take_in
 from stepline.writer import WriterLock, read_address
 from tests.front_door import Answer, Looking, ask, header, steps, wait_for
 from tests.import_files import log_history, trainer_state

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 import stepline
-from stepline.app import take_in
 from stepline.command import main
 from stepline.home import Home
+from stepline.visit import take_in
 from stepline.writer import read_address
 from tests.front_door import wait_for
 from tests.import_files import log_history, trainer_state

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepline.app import App, take_in
+from stepline.app import App
 from stepline.command import main
 from stepline.demo import recorded, text
 from stepline.demo.training import new_folder
 from stepline.home import Home
+from stepline.visit import take_in
 from tests.front_door import wait_for
 from tests.programs import Program
 

@@ -13,11 +13,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import stepline
-from stepline.app import take_in
 from stepline.command import main
 from stepline.command.redaction import SHORTEST_NAME, Redaction
 from stepline.home import Home
 from stepline.store import Store
+from stepline.visit import take_in
 from tests.filling import Filling, numbers
 
 

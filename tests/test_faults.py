@@ -211,8 +211,8 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
 def test_a_clock_that_is_set_back(without: list[float], tmp_path: Path) -> None:
     """Only this process's clock is, so to the app it is a machine whose clock goes wrong."""
     pytest.importorskip("peewee", reason="needs the app: pip install stepline[app]")
-    from stepline.app import take_in
     from stepline.home import Home
+    from stepline.visit import take_in
 
     library, mark, home = tmp_path / "back.so", tmp_path / "mark", tmp_path / "home"
     (tmp_path / "back.c").write_text(SET_BACK)

@@ -106,3 +106,44 @@ def test_a_spike_of_one_step_is_drawn_wherever_it_is(tmp_path):
     assert window.raw.sequence[hit].tolist() == window.raw.step[hit].tolist() == places.tolist()
     assert window.raw.value[hit].tolist() == (100 + np.arange(1000.0)).tolist()
     store.close()
+
+
+class Interrupted:
+    """A store whose reading stops after some parts of a series, as when nobody waits for them any more."""
+
+    def __init__(self, store, parts):
+        self._store = store
+        self.parts = parts
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def columns_in_parts(self, *args, **named):
+        for part in self._store.columns_in_parts(*args, **named):
+            if self.parts == 0:
+                raise InterruptedError
+            self.parts -= 1
+            yield part
+
+
+def test_a_smoothed_line_that_was_left_half_done_is_gone_on_with(tmp_path):
+    count = 100 * 65_536 + 1_000
+    rng = np.random.default_rng(6)
+    store = Store.open(tmp_path / "s.db", writable=True)
+    store.begin_run(Header(TASK, "demo", None, "a", 100.0, Process(1, 1.0, "host", None, None), None, {}))
+    time = np.arange(count, dtype=float)
+    values = rng.normal(size=count)
+    store.append("a", RecordColumns(time, step=np.arange(count), metrics={"loss": Values(None, values)}), position=1)
+    source = Interrupted(store, 90)
+    history = History(source)
+    smoothing = Smoothing(20, 10)
+    with pytest.raises(InterruptedError):
+        history.window(TASK, "loss", smoothing=smoothing)
+    source.parts = 40
+    window = history.window(TASK, "loss", smoothing=smoothing)
+    expected = History(store).window(TASK, "loss", smoothing=smoothing)
+    np.testing.assert_array_equal(window.smooth.sequence, expected.smooth.sequence)
+    np.testing.assert_array_equal(window.smooth.value, expected.smooth.value)
+    assert window.points == count
+    assert window.bucket > 1_024
+    store.close()

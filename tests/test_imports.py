@@ -1,4 +1,4 @@
-"""What `import stepline` must not load into a training."""
+"""What `import stepline` must not load into a training, and what a command loads only where it needs it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEAVY = {
     "werkzeug",
     "zstandard",
 }
-LOADED = "\nprint(*{name.partition('.')[0] for name in sys.modules})"
+LOADED = "\nprint(*sys.modules)"
 
 
 def loaded_by(code: str) -> set[str]:
@@ -47,6 +47,19 @@ def test_recording_a_loop_loads_the_standard_library_alone() -> None:
         "    run.log({'loss': float('nan')}, step=1)\n"
     )
     assert not loaded_by(code) & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("command", "late"),
+    [
+        ("showing", {"jeepney", "numba", "rich", "stepline.exporters", "stepline.importers", "webview"}),
+        ("transfer", {"flask", "numba", "rich", "stepline.exporters", "stepline.importers", "stepline.server"}),
+        ("listing", {"flask", "numba", "stepline.exporters", "stepline.importers", "stepline.server"}),
+        ("running", {"flask", "numba", "numpy", "peewee", "rich", "stepline.store"}),
+    ],
+)
+def test_a_command_starts_without_what_comes_later(command: str, late: set[str]) -> None:
+    assert not loaded_by(f"import stepline.command.{command}") & late
 
 
 @pytest.mark.parametrize("name", stepline.__all__)

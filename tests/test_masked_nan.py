@@ -13,9 +13,9 @@ pytest.importorskip("transformers", reason="needs torch and transformers: pip in
 import torch
 from transformers import Trainer
 
-from stepline.app import take_in
 from stepline.diagnosis import Diagnosis
 from stepline.home import Home
+from stepline.visit import take_in
 from stepline.wire import Finding
 from tests.journals import only_journal
 from tests.trainings import build

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from stepline import facts
-from stepline.app import import_into, take_in
 from stepline.home import Home
 from stepline.recording.journal import Header, Process, Record
 from stepline.store import LogEntry, Store
+from stepline.visit import import_into, take_in
 
 HISTORIES = Path(__file__).parents[2] / "shared" / "data" / "histories"
 TIMED = (

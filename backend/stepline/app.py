@@ -6,44 +6,43 @@ would write, and takes over within a second when the writer ends, however it end
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import json
 import logging
 import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from stepline import facts, kernels, trash
 from stepline.demo.begun import BegunDemo
-from stepline.errors import Refused, SteplineError, StoreError, Unavailable, error_of
+from stepline.errors import SteplineError, Unavailable
 from stepline.facts.findings import Findings
 from stepline.home import Home
-from stepline.importers import Following
 from stepline.ingest import Ingest
 from stepline.intake import Progress, end_abandoned, take_in_all, take_in_found, take_in_uploaded
 from stepline.live import Live, Source
 from stepline.rounds import Rounds
 from stepline.samplers import Sampling
 from stepline.server import Server
-from stepline.server.forwarding import TIMEOUT_SECS
 from stepline.server.uploads import uploads_folder
 from stepline.store import Store
+from stepline.visit import open_beside
 from stepline.watching import SEEN_SETTING, Watching, watched_folders
 from stepline.wire import DemoBegun, Finding, Imported, TakenIn, TaskDetail, Trash
 from stepline.writer import Address, WriterLock, publish_address, read_address, withdraw_address
+
+if TYPE_CHECKING:
+    from stepline.importers import Following
 
 log = logging.getLogger(__name__)
 
 TAKE_OVER_SECS = 0.3
 """How often a reader tries the lock: one system call."""
-PATIENCE_SECS = 30.0
-"""How long to wait for another process that has the lock but does not answer yet: it is starting, or a command."""
+FIRST_PAGE_SECS = 3.0
+"""How long the first page is waited for; where none comes, nothing is held up."""
+DRAWING_SECS = 0.3
+"""From a page's socket, which it opens once it has its first lines, until they are drawn."""
 
 
 class App:
@@ -62,11 +61,11 @@ class App:
         self._ingest: Ingest | None = None
         self._findings: Findings | None = None
         self._watching: Watching | None = None
-        self._following = Following()
         self._sampling: Sampling | None = None
         self._trash: Rounds | None = None
         self._demo = BegunDemo(home)
         self._ending = threading.Event()
+        self._first_drawn = threading.Event()
         self._watch: threading.Thread | None = None
         self.live = Live(Source(lambda: self.store, self.detail, lambda: self.is_writer))
         self._server = Server(self, host=host, port=port)
@@ -94,18 +93,25 @@ class App:
     def is_writer(self) -> bool:
         return self._ingest is not None
 
+    @cached_property
+    def _following(self) -> Following:
+        """What is known of the files that grow; all importers are loaded with it."""
+        from stepline.importers import Following
+
+        return Following()
+
     def start(self) -> None:
         """Serve, and write the home or read beside its writer. What was begun is undone where this raises."""
         try:
-            kernels.prepare(self.home.kernels_cache)
             if self._lock.acquire():
                 self._write()
             else:
-                self._store = _open_beside(self.home)
-                self._findings = Findings(self._store)
+                self._store = open_beside(self.home)
+                self._findings = Findings(self._store, self._first_drawn)
                 self._watch = threading.Thread(target=self._wait_for_lock, name="stepline-take-over", daemon=True)
             self.live.start()
             self._server.start()
+            threading.Thread(target=self._go_on, name="stepline-going-on", daemon=True).start()
             if self._watch is not None:
                 self._watch.start()
         except BaseException:
@@ -208,7 +214,7 @@ class App:
             self._left_stores.append(self._store)
         if self._findings is not None:
             self._findings.stop()
-        self._store, self._findings = store, Findings(store)
+        self._store, self._findings = store, Findings(store, self._first_drawn)
         ingest = Ingest(self.home, store)
         trash.tidy(self.home, store, ingest)
         ingest.on_change = lambda tasks: self.live.nudge()
@@ -228,6 +234,14 @@ class App:
         self._trash = trash.ageing(self.home, store, ingest)
         self._trash.start()
 
+    def _go_on(self) -> None:
+        """What no first data need, and would wait for: threads take turns at the interpreter. Loading the kernels
+        alone kept the window's first data waiting for 0.5 s of 1.7, and examining a long history comes on top."""
+        self.live.joined.wait(FIRST_PAGE_SECS)
+        if not self._ending.wait(DRAWING_SECS):
+            kernels.prepare(self.home.kernels_cache)
+            self._first_drawn.set()
+
     def _wait_for_lock(self) -> None:
         told = ""
         while not self._ending.wait(TAKE_OVER_SECS):
@@ -241,90 +255,3 @@ class App:
                 if str(error) != told:
                     told = str(error)
                     log.error("This Stepline could not take over as the writer: %s", error)
-
-
-@contextmanager
-def take_in(home: Home) -> Iterator[Store]:
-    """Take in all that lies in the home; then the store, to read from. Raises HomeError, StoreError, Unavailable.
-
-    The lock is held for the taking in alone: a long export or a notebook keeps nobody from writing.
-    """
-    import_into(home)
-    with contextlib.closing(_open_beside(home)) as store:
-        yield store
-
-
-def import_into(
-    home: Home,
-    paths: Sequence[str | Path] = (),
-    *,
-    progress: Progress | None = None,
-    growing: bool = False,
-    following: Following | None = None,
-) -> list[Imported]:
-    """Take in all that lies in the home, and the histories at `paths`; what became of each path.
-
-    Where another process writes the home it is asked to do so, and the answer awaited, without progress. Raises
-    HomeError, StoreError, Unavailable; a path that fails is a result with its error.
-    """
-    places = [Path(path).absolute() for path in paths]
-    lock = WriterLock(home)
-    ends = time.monotonic() + PATIENCE_SECS
-    while True:
-        if lock.acquire():
-            try:
-                with contextlib.closing(Store.open(home.database, writable=True)) as store:
-                    return take_in_all(
-                        Ingest(home, store), store, places, progress, growing=growing, following=following
-                    )
-            finally:
-                lock.release()
-        found = _asked(home, places, growing)
-        if found is not None:
-            return found
-        if time.monotonic() > ends:
-            raise Unavailable(
-                "Another process writes this home and does not answer",
-                why=f"It holds {home.lock} for {PATIENCE_SECS:g} seconds already",
-                action="End it, or try again later",
-            )
-        time.sleep(0.05)
-
-
-def _open_beside(home: Home) -> Store:
-    """The store of a home that another process writes; awaited where that one is just making it."""
-    ends = time.monotonic() + PATIENCE_SECS
-    while True:
-        try:
-            return Store.open(home.database, writable=False)
-        except StoreError as error:
-            if type(error) is not StoreError or time.monotonic() > ends:
-                raise
-            time.sleep(0.05)
-
-
-def _asked(home: Home, paths: Sequence[Path], growing: bool) -> list[Imported] | None:
-    """What the writer took in for us; None where it was not there. Raises what it says was wrong."""
-    writer = read_address(home)
-    if writer is None:
-        return None
-    place = urlsplit(writer.address)
-    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=TIMEOUT_SECS)
-    try:
-        body = json.dumps({"paths": [str(path) for path in paths], "growing": growing})
-        headers = {"Authorization": f"Bearer {writer.token}", "Content-Type": "application/json"}
-        connection.request("POST", "/api/take-in", body, headers)
-        answer = connection.getresponse()
-        said = json.loads(answer.read())
-    except (OSError, http.client.HTTPException, ValueError):
-        return None
-    finally:
-        connection.close()
-    if answer.status == Refused.http_status:
-        # The address is older than whoever listens there now.
-        return None
-    if answer.status != 200:
-        error = said["error"]
-        raise error_of(error["code"])(error["what"], why=error["why"], action=error["action"], lost=error["lost"])
-    taken: TakenIn = said
-    return taken["imported"]

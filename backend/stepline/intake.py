@@ -1,20 +1,24 @@
 """What a writer takes in when it is asked to: the home's journals, and the histories at any path.
 
-A path that fails does not stop the others: what became of each is a value (`wire.Imported`).
+A path that fails does not stop the others: what became of each is a value (`wire.Imported`). The importers are loaded
+when a path is there to be taken in: 25 ms that no window's start and no list of tasks waits for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stepline.errors import ImportFailed
 from stepline.facts import error_body
-from stepline.importers import Following, ImportResult, import_paths
 from stepline.ingest import Ingest
 from stepline.ingest.journals import open_journal
 from stepline.store import Store
 from stepline.wire import Imported, TakenIn
+
+if TYPE_CHECKING:
+    from stepline.importers import Following, ImportResult
 
 Progress = Callable[[Path, float], None]
 """(what is read or written now, the share of all that is done, 0 to 1)."""
@@ -32,6 +36,10 @@ def take_in_all(
     """Take in what lies in the home, then each path. Raises StoreError; what `progress` raises leaves nothing half.
     `growing`: the paths' files are followed, so their last runs run; `following`: how far each was read."""
     ingest.take_in_all()
+    if not paths:
+        return []
+    from stepline.importers import import_paths
+
     found = import_paths(
         store,
         paths,
@@ -49,6 +57,8 @@ def take_in_uploaded(
 ) -> list[Imported]:
     """Take in each file and folder in `folder`, which is there for the moment; once `cancelled` says True, what was
     new of them is gone again. Raises StoreError."""
+    from stepline.importers import import_paths
+
     found = import_paths(
         store,
         sorted(folder.iterdir()),
@@ -71,6 +81,8 @@ def take_in_found(
     ingest: Ingest, store: Store, path: Path, growing: bool, following: Following, cancelled: Callable[[], bool]
 ) -> list[Imported]:
     """Take in a file or folder of a watched folder. Raises StoreError."""
+    from stepline.importers import import_paths
+
     found = import_paths(
         store,
         [path],

@@ -56,6 +56,8 @@ class Live:
         self.changed = threading.Condition()
         self.revision = 0
         self.stopped = False
+        self.joined = threading.Event()
+        """Set with the first client, and with the end."""
         self._clients: set[Client] = set()
         self._nudged = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="stepline-live", daemon=True)
@@ -71,6 +73,7 @@ class Live:
                 client.closed = True
             self.changed.notify_all()
         self._nudged.set()
+        self.joined.set()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -81,6 +84,7 @@ class Live:
             client.closed = self.stopped
             self._clients.add(client)
             self.changed.notify_all()
+        self.joined.set()
         return client
 
     def leave(self, client: Client) -> None:

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepline import history
-from stepline.app import take_in
 from stepline.errors import Unavailable, UsageError
 from stepline.history import POINTS, History, Smoothing
 from stepline.history.series import Series
 from stepline.home import Home
 from stepline.store import Store
+from stepline.visit import take_in
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-untyped]

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepline.errors import SteplineError
-from stepline.importers import limits
 from stepline.store import Store
 
 log = logging.getLogger(__name__)
@@ -187,6 +186,8 @@ def _units(path: Path) -> Iterator[tuple[Path, Files]]:
         stat = path.stat()
         yield path, [(str(path), stat.st_size, stat.st_mtime_ns)]
         return
+    from stepline.importers import limits  # with them come all importers
+
     with os.scandir(path) as entries:
         direct = sorted(entries, key=lambda entry: entry.name)
     if any(_OWN.fullmatch(entry.name) for entry in direct):

@@ -23,6 +23,10 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+ANSWER_SECS = 600.0
+"""How long the writer's answer is awaited: taking in a backlog takes as long as it takes, and one that died is noticed
+at once."""
+
 
 class WriterLock:
     """The right to write a home's store. Not reentrant: two locks on one home exclude each other, also in one process.

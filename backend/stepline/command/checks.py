@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal
 
 from stepline import __version__, environments, frozen
-from stepline.app import take_in
 from stepline.command.asking import send
 from stepline.command.journals import refused
 from stepline.command.listing import damage
@@ -22,6 +21,7 @@ from stepline.errors import HomeError, SteplineError
 from stepline.home import Home, default_home
 from stepline.samplers.gpus import Gpus
 from stepline.server.returning import port_before
+from stepline.visit import take_in
 from stepline.writer import read_address
 from stepline_desktop import surroundings
 

@@ -10,10 +10,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from stepline.app import take_in
 from stepline.command.homes import open_home, say
 from stepline.command.journals import refused
 from stepline.store import RunRow, TaskRow
+from stepline.visit import take_in
 
 STATUS_COLOURS = {
     "running": "green",

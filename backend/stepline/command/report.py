@@ -24,12 +24,12 @@ from typing import Any
 import psutil
 
 from stepline import __version__, environments, frozen
-from stepline.app import take_in
 from stepline.command.checks import Check
 from stepline.command.redaction import Redaction
 from stepline.errors import SteplineError, UsageError
 from stepline.home import Home, default_home
 from stepline.store import Store
+from stepline.visit import take_in
 from stepline.watching import watched_folders
 
 VARIABLES = (

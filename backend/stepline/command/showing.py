@@ -10,13 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepline.app import App, import_into
+from stepline.app import App
+from stepline.command import heap
 from stepline.command.asking import Memory, bring_forward
 from stepline.command.homes import open_home, say
 from stepline.command.quitting import Quitting
 from stepline.errors import Unavailable
 from stepline.intake import taken
 from stepline.news import News
+from stepline.visit import import_into
 from stepline.wire import TakenIn
 from stepline_desktop import surroundings
 from stepline_desktop.companion import Companion
@@ -34,6 +36,7 @@ def open_window(path: Path | None, paths: Sequence[Path] = ()) -> None:
             bring_forward(home, taken(import_into(home, wanted)))
         say("Stepline is open already; its window is in front now.")
         return
+    heap.share()
     with Quitting() as quitting:
         obstacle = window_obstacle()
         app = App(home)
@@ -71,6 +74,7 @@ def open_paths(app: App, paths: Sequence[Path]) -> None:
 
 def serve(path: Path | None, port: int) -> None:
     """`stepline serve`: one line with the address, then until it is ended."""
+    heap.share()
     home = open_home(path)
     with Quitting() as quitting:
         app = App(home, port=port)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stepline.app import App, import_into, take_in
+from stepline.app import App
 from stepline.command.asking import Memory, bring_forward
 from stepline.command.homes import open_home, say
 from stepline.command.quitting import Quitting
@@ -22,6 +22,7 @@ from stepline.demo.training import SECS_PER_STEP, DemoTraining
 from stepline.errors import SteplineError, Unavailable
 from stepline.home import Home
 from stepline.recording.task_identity import read_side_car
+from stepline.visit import import_into, take_in
 from stepline.wire import TakenIn
 
 if TYPE_CHECKING:

@@ -8,21 +8,18 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as RichProgress
-
-from stepline import exporters
-from stepline.app import import_into, take_in
 from stepline.command.homes import open_home, say
 from stepline.errors import SteplineError
 from stepline.home import Home
-from stepline.importers import Following
 from stepline.intake import Progress
+from stepline.visit import import_into, take_in
 from stepline.watching import LEAST_PAUSE_SECS, TAKING_PART, Units
 from stepline.wire import Imported
+
+if TYPE_CHECKING:
+    from stepline.importers import Following
 
 LEFT_OUT_SHOWN = 10
 """Places told one by one; the rest is counted."""
@@ -30,6 +27,8 @@ LEFT_OUT_SHOWN = 10
 
 def export(path: Path | None, task: str, form: str, output: Path | None) -> None:
     """Every record of a task, to a file or to standard output; TensorBoard's event files into a folder."""
+    from stepline import exporters
+
     home = open_home(path)
     with take_in(home) as store:
         found = store.find_task(task)
@@ -81,6 +80,8 @@ def import_paths(path: Path | None, paths: tuple[Path, ...], *, follow: bool = F
     left out and what failed on standard error. Returns the exit code, 1 where a path failed."""
     home = open_home(path)
     places = [each.expanduser().absolute() for each in paths]
+    from stepline.importers import Following
+
     following = Following()
     with bar() as progress:
         found = import_into(home, places, progress=progress, growing=follow, following=following)
@@ -149,10 +150,16 @@ def taken(imported: Imported) -> str:
 @contextlib.contextmanager
 def bar() -> Iterator[Progress | None]:
     """A progress bar where somebody looks at standard error."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield None
         return
+    # 50 ms, where nobody looks for nothing.
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as RichProgress
+
+    console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with RichProgress(*columns, console=console, transient=True) as shown:
         line = shown.add_task("", total=1.0)

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 SLICE_RECORDS = 32_768
 """About 0.2 s of examining; what is no longer than this is examined by who asks."""
 TASKS_KEPT = 32
+LOOK_SECS = 0.1
 
 
 class _UpTo:
@@ -52,8 +53,10 @@ class _Examination:
 class Findings:
     """Findings of one store's tasks. Safe to ask from several threads; `stop` before the store is closed."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, may_begin: threading.Event | None = None) -> None:
+        """may_begin: what the thread waits for before its first history."""
         self._store = store
+        self._may_begin = may_begin
         self._lock = threading.Lock()
         self._examinations: OrderedDict[str, _Examination] = OrderedDict()
         self._queue: queue.SimpleQueue[tuple[str, _Examination] | None] = queue.SimpleQueue()
@@ -99,6 +102,8 @@ class Findings:
         self._queue.put((task_id, examination))
 
     def _run(self) -> None:
+        while self._may_begin is not None and not self._ending and not self._may_begin.wait(LOOK_SECS):
+            pass
         while (asked := self._queue.get()) is not None and not self._ending:
             task_id, examination = asked
             try:

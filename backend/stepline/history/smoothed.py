@@ -1,9 +1,9 @@
 """The smoothed line of a whole series, summed up in buckets: computed once at a span, over every point; kept small.
 
 A series is smoothed in pieces of 65,536 sequences, one after another. What is kept are the buckets of 2^10 and 2^13
-sequences, a quarter of a byte a point, and how the smoother stood at the beginning of pieces: any piece can be smoothed
+sequences, an eighth of a byte a point, and how the smoother stood at the beginning of pieces: any piece can be smoothed
 anew from there, to the bit, for a window that is finer than the buckets or ends within one. The newest piece is done
-again as it grows. While one piece is read, the one before it is smoothed.
+again as it grows. While one piece is read, the one before it is smoothed; what is left half done is gone on with.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stepline.history.curve import Curve, levels_of
+from stepline.history.kept import Kept
 from stepline.history.series import Series
 from stepline.history.smoothing import Smoother, Smoothing
 from stepline.kernels import Floats
@@ -25,6 +26,8 @@ from stepline.store.levels import Levels
 
 PIECE_SHIFT = 16
 WIDTHS = (13, 10)
+AT_ONCE = 64
+"""Pieces whose buckets are put away together."""
 
 
 class _Piece(NamedTuple):
@@ -44,17 +47,21 @@ class SmoothedLine:
         self._smoothing = smoothing
         # A moving average stands on up to two spans of points: 16 KiB a piece at the most.
         self._stride = max(1, smoothing.ma // 1024)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         self._cursor = 0
-        self._starts = {0: Smoother(smoothing)}
+        self._starts = {0: Smoother(self._smoothing)}
         """By piece: at its beginning."""
-        self._whole: dict[int, Levels] = {}
+        self._whole = {width: Kept(width) for width in WIDTHS}
         """By width: of the pieces before the newest one that has begun."""
         self._newest: dict[int, Levels] = {}
-        self._bytes = 0
 
     @property
     def bytes(self) -> int:
-        return self._bytes
+        held = sum(each.bytes for each in self._whole.values()) + sum(each.bytes for each in self._newest.values())
+        # A copy, for another thread may smooth meanwhile.
+        return held + sum(smoother.bytes for smoother in list(self._starts.values()))
 
     def levels(self, curve: Curve, shift: int, first: int, last: int, cursor: int) -> Levels:
         """Buckets of 2^shift of the smoothed values at the points in [first, last). Times are not known."""
@@ -77,29 +84,30 @@ class SmoothedLine:
     def _bring_up(self, curve: Curve, cursor: int) -> None:
         if self._cursor > curve.source.next_sequence(curve.task_id):
             # The task was deleted and has come anew.
-            self._cursor, self._starts, self._whole, self._newest = 0, {0: Smoother(self._smoothing)}, {}, {}
+            self._begin_anew()
         if self._cursor >= cursor:
             return
-        begin = self._cursor >> PIECE_SHIFT
-        parts: list[Levels] = []
+        begin, whole = self._cursor >> PIECE_SHIFT, cursor >> PIECE_SHIFT
+        waiting: list[Levels] = []
         newest: dict[int, Levels] = {}
-        starts = dict(self._starts)
         for number, piece in zip(count(begin), self._pieces(curve, self._cursor, cursor, ("step",), until=cursor)):
             if number % self._stride == 0:
-                starts[number] = piece.before
+                self._starts[number] = piece.before
             finest = levels_of(piece.points, piece.values, WIDTHS[-1], summed=False)
-            if (number + 1) << PIECE_SHIFT <= cursor:
-                parts.append(finest)
-            else:
+            if number == whole:
                 newest = _by_width(finest)
-        more = _by_width(levels.joined([part for part in parts if len(part)]))
-        self._whole = {
-            width: levels.joined([part for part in (self._whole.get(width), more[width]) if part is not None])
-            for width in WIDTHS
-        }
-        self._newest, self._starts, self._cursor = newest, starts, cursor
-        self._bytes = sum(each.bytes for held in (self._whole, newest) for each in held.values())
-        self._bytes += sum(smoother.bytes for smoother in starts.values())
+            else:
+                waiting.append(finest)
+                if len(waiting) == AT_ONCE or number + 1 == whole:
+                    self._put_away(waiting, number + 1)
+        self._newest, self._cursor = newest, cursor
+
+    def _put_away(self, waiting: list[Levels], until: int) -> None:
+        """Buckets of the pieces that come next, up to the piece `until`."""
+        for width, found in _by_width(levels.joined([part for part in waiting if len(part)])).items():
+            self._whole[width].add(found)
+        self._newest, self._cursor = {}, until << PIECE_SHIFT
+        waiting.clear()
 
     def _parts(self, curve: Curve, shift: int, first: int, last: int) -> Iterator[Levels]:
         """[first, last) in ascending parts: buckets that are kept, and what they do not cover smoothed anew."""
@@ -109,9 +117,9 @@ class SmoothedLine:
             begin, end = -(-first >> width), -(-self._cursor >> width) if last >= self._cursor else last >> width
             if shift >= width and begin < end:
                 yield from self._parts(curve, shift, first, begin << width)
-                for held in (self._whole, self._newest):
-                    if held:
-                        yield levels.coarser(levels.within(held[width], begin, end), shift - width)
+                yield levels.coarser(self._whole[width].within(begin, end), shift - width)
+                if self._newest:
+                    yield levels.coarser(levels.within(self._newest[width], begin, end), shift - width)
                 yield from self._parts(curve, shift, end << width, last)
                 return
         for piece in self._pieces(curve, first, last, ("step",)):

@@ -8,11 +8,9 @@ from urllib.parse import quote, urlsplit
 from flask import Request, Response
 
 from stepline.errors import Unavailable
-from stepline.writer import Address
+from stepline.writer import ANSWER_SECS, Address
 
 _PIECE_BYTES = 1 << 16
-TIMEOUT_SECS = 600.0
-"""Taking in a backlog of journals takes as long as it takes; a writer that died is noticed at once."""
 
 
 def forward(request: Request, writer: Address) -> Response:
@@ -23,7 +21,7 @@ def forward(request: Request, writer: Address) -> Response:
     if request.content_type:
         headers["Content-Type"] = request.content_type
     place = urlsplit(writer.address)
-    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=TIMEOUT_SECS)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=ANSWER_SECS)
     try:
         # As a stream: what a page uploads is larger than memory should hold.
         headers["Content-Length"] = str(request.content_length or 0)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from flask import Flask, Response, request
 
-from stepline import __version__, environments, exporters, facts, history, kernels
+from stepline import __version__, environments, facts, history, kernels
 from stepline.errors import Unavailable, UsageError
 from stepline.history import Smoothing
 from stepline.intake import taken
@@ -152,6 +152,8 @@ def register(app: Flask, door: Door) -> None:
 
     @app.get("/api/tasks/<task_id>/export")
     def export(task_id: str) -> Response:
+        from stepline import exporters
+
         form = exporters.of(request.args.get("format", "csv"))
         name = quote(f"{_file_name(door.store.task(task_id).name)}{form.suffix}")
         answer = Response(form.pieces(door.store, task_id), mimetype=form.media_type)
