@@ -29,6 +29,7 @@ from stepline_desktop.words import CHINESE, ENGLISH, words
 from tests.desks import LOGIN, NOTIFICATIONS, desk
 from tests.front_door import wait_for
 from tests.import_files import log_history, trainer_state
+from tests.journals import run_python
 from tests.programs import Program
 from tests.screens import Page, close, free_port, geometry, screen, window_on, xdotool
 
@@ -91,6 +92,22 @@ def test_the_window_speaks_the_pages_language(
 ) -> None:
     monkeypatch.setenv("LC_ALL", lang)
     assert words(setting) == said
+
+
+def test_qt_is_loaded_without_every_name_of_it() -> None:
+    pytest.importorskip("PySide6.QtWebEngineWidgets", reason="Qt is missing: make setup")
+    done = run_python(
+        "import sys\n"
+        "from stepline_desktop.binding import stand_in_for_qtpy\n"
+        "stand_in_for_qtpy()\n"
+        "import stepline_desktop.qt, webview.platforms.qt\n"
+        "from PySide6 import QtGui, QtWebEngineCore\n"
+        "assert sys.modules['qtpy.QtWidgets'].QAction is QtGui.QAction\n"
+        "assert webview.platforms.qt.QWebPage is QtWebEngineCore.QWebEnginePage\n"
+        "assert not hasattr(sys.modules['qtpy'], '__file__')\n"
+        "assert not hasattr(sys.modules['qtpy.QtCore'], 'QNoSuchClass')\n"
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("display", [None, ":4711"])

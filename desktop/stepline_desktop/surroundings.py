@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from stepline.errors import Unavailable
+from stepline_desktop.binding import stand_in_for_qtpy
 
 log = logging.getLogger(__name__)
 
@@ -96,8 +97,10 @@ def _set_environment() -> None:
 def _load_qt() -> None:
     # Registered before Qt is loaded, so that it runs after Qt's own end.
     atexit.register(_forget)
+    stand_in_for_qtpy()
     try:
-        from qtpy import QtCore, QtWebEngineWidgets  # noqa: F401
+        from qtpy import QtCore
+        from qtpy.QtWebEngineWidgets import QWebEngineView  # type: ignore[attr-defined]  # noqa: F401
     except ImportError as error:
         missing = importlib.util.find_spec("PySide6") is None and importlib.util.find_spec("PyQt6") is None
         raise Unavailable(

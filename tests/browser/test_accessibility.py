@@ -69,12 +69,22 @@ def test_axe_finds_nothing_on_an_empty_home_and_after_the_connection_was_lost(op
     assert faults(page) == []
 
 
-@pytest.mark.parametrize("width", [360, 900, 1240, 3840])
-def test_nothing_runs_out_of_the_page_at_any_width(home: Home, open_page, width: int):
+# What a person could press but not reach: beyond the page's edge, where the page itself does not scroll.
+BEYOND = """(width) => [...document.querySelectorAll('button, a, input')]
+  .filter((element) => element.checkVisibility() && element.getBoundingClientRect().right > width)
+  .map((element) => element.ariaLabel ?? element.innerText)"""
+
+
+@pytest.mark.parametrize(
+    ("language", "width"),
+    [("en", 360), ("zh", 360), ("en", 900), ("zh", 1024), ("en", 1240), ("zh", 2560), ("en", 3840)],
+)
+def test_nothing_runs_out_of_the_page_at_any_width(home: Home, open_page, language: str, width: int):
     homes.one_of_each(home)
-    page = open_page("en", width=width, height=900)
+    page = open_page(language, width=width, height=900)
     expect(page.get_by_test_id("chart-loss")).to_be_visible()
     for place, there in (("1", ".monitor .plot"), ("2", ".task-row"), ("3", ".settings")):
         page.keyboard.press(place)
         expect(page.locator(there).first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, place
+        assert page.evaluate(BEYOND, width) == [], place

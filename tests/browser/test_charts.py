@@ -259,13 +259,18 @@ def test_a_nan_is_marked_where_it_happened_and_read_as_one(home: Home, open_page
     expect(tooltip.locator(".broken").first).to_have_text("∞")
 
 
-def test_evaluations_and_checkpoints_stand_on_the_loss_and_the_best_is_named(home: Home, open_page):
+@pytest.mark.parametrize(
+    ("language", "evaluation", "checkpoint"), [("en", "Evaluation", "Checkpoint"), ("zh", "评估", "检查点")]
+)
+def test_evaluations_and_checkpoints_stand_on_the_loss_and_the_best_is_named(
+    home: Home, open_page, language: str, evaluation: str, checkpoint: str
+):
     homes.seeds_example(home)
-    page = open_page()
+    page = open_page(language)
     wait_for_drawn(page, 7, 7)
     legend = page.get_by_test_id("chart-loss").locator(".legend")
-    expect(legend).to_contain_text("Evaluation")
-    expect(legend).to_contain_text("Checkpoint")
+    expect(legend).to_contain_text(evaluation)
+    expect(legend).to_contain_text(checkpoint)
     expect(page.get_by_test_id("figure-eval_loss")).to_contain_text("1.9")
     expect(page.get_by_test_id("figure-eval_loss")).to_contain_text("40")
 

@@ -8,6 +8,8 @@ import pytest
 
 from stepline.home import Home
 from tests.browser import homes
+from tests.browser.test_charts import drag, drawn, wait_for_drawn
+from tests.browser.test_exports import saved
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is missing: make setup").expect
 
@@ -23,6 +25,7 @@ WORDS = {
         "monitor": "Monitor", "tasks": "Tasks",
         "train_start": "Training start", "kind_step": "Step", "evaluation": "Evaluation",
         "checkpoint": "Checkpoint", "train_end": "Training end", "evaluations": "Evaluations",
+        "message": "Message", "error": "Error", "svg": "Save as SVG", "runs": ["Run 1", "Run 2"],
     },
     "zh": {
         "running": "运行中", "completed": "已完成", "pending": "等待中", "failed": "失败", "stopped": "已停止",
@@ -35,6 +38,7 @@ WORDS = {
         "monitor": "监控", "tasks": "任务",
         "train_start": "训练开始", "kind_step": "训练步骤", "evaluation": "评估事件",
         "checkpoint": "检查点保存", "train_end": "训练结束", "evaluations": "评估事件",
+        "message": "消息", "error": "错误", "svg": "存为 SVG", "runs": ["第 1 次运行", "第 2 次运行"],
     },
 }  # fmt: skip
 
@@ -93,16 +97,6 @@ def test_the_selector_lists_all_tasks_with_the_seeds_five_colours(home: Home, op
         assert has_hue(color_of(label), status), status
 
 
-def test_the_selector_is_searched_and_used_with_the_keyboard(home: Home, open_page, language: str):
-    homes.one_of_each(home)
-    page = open_page(language)
-    page.get_by_test_id("task-selector").click()
-    page.keyboard.type("failed")
-    expect(page.get_by_role("option")).to_have_count(1)
-    page.keyboard.press("Enter")
-    expect(page.get_by_test_id("task-selector")).to_contain_text("failed one")
-
-
 def test_the_mode_follows_the_status(home: Home, open_page, language: str):
     homes.one_of_each(home)
     page, words = open_page(language), WORDS[language]
@@ -143,21 +137,6 @@ def test_loss_and_perplexity_are_shown_and_the_others_are_folded(home: Home, ope
         expect(page.get_by_test_id(f"chart-{metric}")).to_contain_text(words[metric])
 
 
-HELP = {
-    "en": ["Meaning", "Ideal trend", "learning rate"],
-    "zh": ["含义", "理想趋势", "异常情况", "突然上升可能是学习率过大"],
-}
-
-
-def test_a_chart_explains_itself(home: Home, open_page, language: str):
-    homes.seeds_example(home)
-    page = open_page(language)
-    chart = page.get_by_test_id("chart-loss")
-    chart.get_by_role("button").first.click()
-    for words in HELP[language]:
-        expect(page.get_by_role("dialog")).to_contain_text(words)
-
-
 def test_a_second_run_goes_on_along_the_axis(home: Home, open_page, language: str):
     """10 20 30, then 10 20 30 40: seven points in a row, their steps as the trainer counted them."""
     homes.seeds_example(home)
@@ -176,9 +155,22 @@ def test_a_second_run_goes_on_along_the_axis(home: Home, open_page, language: st
     assert runs == [1, 1, 1, 2, 2, 2, 2]
 
 
-def test_the_log_has_the_seeds_types_and_colours(home: Home, open_page, language: str):
+def test_a_line_parts_the_runs_and_says_what_changed(home: Home, open_page, language: str):
+    """Drawn, not written into the page: read from the chart's picture."""
     homes.seeds_example(home)
     page, words = open_page(language), WORDS[language]
+    wait_for_drawn(page, 7, 7)
+    picture = saved(page, words["svg"], words["loss"]).read_text("utf-8").replace("\u2009", " ")
+    assert "lr 2e-4 → 1e-4" in picture
+    for run in words["runs"]:
+        assert f">{run}</text>" in picture
+    assert picture.count('stroke-dasharray="3,3"') == 1, "one line, where the second run begins"
+
+
+def test_the_log_has_the_seeds_types_and_colours(home: Home, open_page, language: str):
+    homes.one_of_each(home)
+    page, words = open_page(language), WORDS[language]
+    choose(page, "completed one")
     log = page.get_by_test_id("log")
     expect(page.get_by_test_id("log-count")).to_contain_text("15")
     for kind, status in (
@@ -192,6 +184,11 @@ def test_the_log_has_the_seeds_types_and_colours(home: Home, open_page, language
     # An ordinary step's word is quiet; its dot is the seed's blue.
     dot = log.locator("[data-kind=step] .log-type").first
     assert has_hue(color_of(dot), "completed")
+    expect(log.get_by_role("row").filter(has_text="a word from the script")).to_contain_text(words["message"])
+    choose(page, "failed one")
+    failure = log.get_by_role("row").filter(has_text="Ended at step 10").get_by_text(words["error"])
+    expect(failure).to_be_visible()
+    assert has_hue(color_of(failure), "failed")
 
 
 def test_the_log_is_filtered_and_searched(home: Home, open_page, language: str):
@@ -221,32 +218,31 @@ def test_the_whole_history_is_thinned_to_the_budget_and_the_latest_4000_are_a_sw
 
 
 def test_another_page_and_back_finds_everything_as_it_was(home: Home, open_page, language: str):
+    """Zoom, folds and the log's scroll, at once: nothing of it is asked for again."""
     homes.long(home, 6000)
     page, words = open_page(language), WORDS[language]
-    expect(page.get_by_test_id("chart-loss").get_by_test_id("points")).to_contain_text("6,000")
+    wait_for_drawn(page, 2000, 4000)
     page.get_by_role("button", name=words["other"]).click()
-    expect(page.get_by_test_id("chart-grad_norm")).to_be_visible()
+    wait_for_drawn(page, 2000, 4000, "grad_norm", "samples_per_second")
+    drag(page, 0.25, 0.75)
+    wait_for_drawn(page, 1400, 1600, "loss", "grad_norm")
+    lines, scroller = page.get_by_test_id("log").locator(".log-record"), page.get_by_test_id("log").locator(".scroller")
+    scroller.evaluate("element => { element.scrollTop = element.scrollHeight / 2 }")
+    expect(lines.filter(has_text="3,000")).to_be_visible()
     page.wait_for_load_state("networkidle")
+    scrolled, zoomed = scroller.evaluate("element => element.scrollTop"), drawn(page)
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if "/frame" in request.url else None)
+    page.on("request", lambda request: asked.append(request.url) if re.search("/frame|/log", request.url) else None)
     page.get_by_role("link", name=words["tasks"], exact=True).click()
-    expect(page.get_by_role("link", name=words["tasks"], exact=True)).to_have_attribute("aria-current", "page")
+    expect(page.locator(".task-row")).to_be_visible()
+    expect(page.get_by_test_id("chart-loss")).to_be_hidden()
     page.get_by_role("link", name=words["monitor"], exact=True).click()
     expect(page.get_by_test_id("chart-grad_norm")).to_be_visible()
-    expect(page.get_by_test_id("chart-loss").get_by_test_id("points")).to_contain_text("6,000")
-    assert asked == [], "the charts came back from the page's own memory"
-
-
-ADVICE = {"en": ["stopping early", "logging_steps"], "zh": ["早停", "logging_steps", "降低学习率"]}
-
-
-def test_the_help_holds_the_seeds_advice(home: Home, open_page, language: str):
-    homes.seeds_example(home)
-    page = open_page(language)
-    expect(page.get_by_test_id("chart-loss")).to_be_visible()
-    page.keyboard.press("?")
-    for words in ADVICE[language]:
-        expect(page.get_by_role("dialog")).to_contain_text(words)
+    expect(lines.filter(has_text="3,000")).to_be_visible()
+    assert scroller.evaluate("element => element.scrollTop") == scrolled
+    assert (drawn(page), drawn(page, "grad_norm")) == (zoomed, zoomed)
+    expect(page.get_by_test_id("zoom-back")).to_be_visible()
+    assert asked == [], "all of it came back from the page's own memory"
 
 
 def test_smoothing_can_be_set_and_switched_off(home: Home, open_page, language: str):

@@ -11,8 +11,12 @@ from tests.front_door import wait_for
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is missing: make setup").expect
 
 WORDS = {
-    "en": {"tasks": "Tasks", "select": "Select", "selected": "2 selected", "undo": "Undo", "back": "Restore stopped"},
-    "zh": {"tasks": "任务", "select": "选择", "selected": "已选 2 个", "undo": "撤销", "back": "恢复 stopped"},
+    "en": {"tasks": "Tasks", "select": "Select", "selected": "2 selected", "undo": "Undo", "back": "Restore stopped",
+           "edit": "Tags and notes", "tags": "Tags", "notes": "Notes", "save": "Save", "name": "Rename",
+           "renamed": "Renamed to “better”", "actions": "Actions for better"},
+    "zh": {"tasks": "任务", "select": "选择", "selected": "已选 2 个", "undo": "撤销", "back": "恢复 stopped",
+           "edit": "标签与备注", "tags": "标签", "notes": "备注", "save": "保存", "name": "重命名",
+           "renamed": "已重命名为“better”", "actions": "better 的操作"},
 }  # fmt: skip
 
 pytestmark = pytest.mark.parametrize("language", ["en", "zh"])
@@ -66,3 +70,35 @@ def test_emptying_the_trash_asks_and_removes_for_good(home: Home, open_page, app
     expect(page.get_by_test_id("trash")).to_have_count(0)
     assert app.store.trash() == []
     wait_for(lambda: list(home.trash.iterdir()) == [])
+
+
+def test_a_task_is_renamed_tagged_noted_and_found_by_it(home: Home, open_page, app, language: str):
+    homes.one_of_each(home)
+    page, words = open_page(language), WORDS[language]
+    page.get_by_role("link", name=words["tasks"], exact=True).click()
+    rows = page.locator(".task-row")
+    rows.filter(has_text="stopped one").click(position={"x": 400, "y": 20})
+    page.locator(".tasks .scroller").focus()
+    page.keyboard.press("F2")
+    field = rows.get_by_role("textbox", name=words["name"])
+    expect(field).to_have_value("stopped one")
+    field.fill("better")
+    field.press("Enter")
+    expect(page.get_by_text(words["renamed"])).to_be_visible()
+    expect(rows.filter(has_text="better")).to_be_visible()
+
+    page.get_by_role("button", name=words["actions"]).click()
+    page.get_by_role("menuitem", name=words["edit"]).click()
+    # Commas of both widths part tags.
+    page.get_by_role("dialog").get_by_label(words["tags"]).fill("baseline，v2, v2")
+    page.get_by_role("dialog").get_by_label(words["notes"]).fill("a lower rate")
+    page.get_by_role("button", name=words["save"], exact=True).click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(rows.filter(has_text="better").locator(".tag")).to_have_text(["baseline", "v2"])
+    page.get_by_test_id("tasks-search").fill("LOWER rate")
+    expect(rows).to_have_count(1)
+    page.get_by_test_id("tasks-search").fill("baseline")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("better")
+    task = app.store.find_task("better")
+    assert (task.tags, task.notes) == (("baseline", "v2"), "a lower rate")

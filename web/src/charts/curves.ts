@@ -1,17 +1,15 @@
 /**
- * Curves as ECharts series: flat typed arrays, nothing that listens to the pointer, nothing that moves.
+ * Curves of a metric: flat typed arrays and what they look like.
  *
  * Only what lies in view (and one point on either side, so that a line runs to the edge) is handed over.
  */
-import type { LineSeriesOption, ScatterSeriesOption } from 'echarts/charts'
 import { fromX, toY, type Box, type ChartSize, type Geometry } from './geometry'
+import type { Curve } from './picture'
 import { placesIn } from './range'
 import { mix, type Tokens } from './tokens'
 import { firstFrom, type Line, type Points, type SeriesFrame } from '@/data/frame'
 import type { MetricKind } from '@/data/metrics'
 import type { Axis } from '@/wire'
-
-export type CurveSeries = LineSeriesOption | ScatterSeriesOption
 
 /** Strength of a run's colour by age, the newest first. */
 const SHADES = [1, 0.86, 0.72]
@@ -21,17 +19,6 @@ const SUPERSEDED_OPACITY = 0.5
 export function runColor(color: string, ground: string, axis: Axis, age: number): string {
   if (axis === 'sequence' || age === 0) return color
   return mix(color, ground, SHADES[Math.min(age, SHADES.length - 1)]!)
-}
-
-export const LINE: LineSeriesOption = {
-  type: 'line',
-  showSymbol: false,
-  silent: true,
-  animation: false,
-  clip: true,
-  legendHoverLink: false,
-  dimensions: ['x', 'y'],
-  emphasis: { disabled: true },
 }
 
 /** x and y in turn, for the places [first, last) of a line; y is an exponent where the axis is logarithmic. */
@@ -47,7 +34,7 @@ export function flat(points: Points, first: number, last: number, logarithmic: b
 }
 
 /** Infinity is no place on a canvas: it breaks the line as NaN does, and has its mark on the axis. */
-function drawnValue(value: number, logarithmic: boolean): number {
+export function drawnValue(value: number, logarithmic: boolean): number {
   if (!Number.isFinite(value)) return NaN
   return logarithmic ? (value > 0 ? Math.log10(value) : NaN) : value
 }
@@ -95,11 +82,6 @@ export function flatColumns(points: Points, first: number, last: number, geometr
   return data.subarray(0, at)
 }
 
-/** ECharts takes flat typed arrays for lines as for scatters; its types say so for scatters only. */
-export function asData(values: Float64Array): NonNullable<LineSeriesOption['data']> {
-  return values as unknown as NonNullable<LineSeriesOption['data']>
-}
-
 /** Places [first, last) to draw of these points: in view, and one more on either side. */
 export function drawnPlaces(points: Points, geometry: Geometry): [number, number] {
   const x = points.x.values
@@ -119,25 +101,34 @@ export interface CurveQuery {
 }
 
 /** The raw line, faint, under the smoothed one; alone at full strength where the metric is not smoothed. */
-export function metricCurves(query: CurveQuery): CurveSeries[] {
+export function metricCurves(query: CurveQuery): Curve[] {
   const { series, kind, size, axis, geometry, tokens } = query
-  const color = tokens.metric(series.name)
-  const curves: CurveSeries[] = []
+  const metric = tokens.metric(series.name)
+  const curves: Curve[] = []
   series.lines.forEach((one, at) => {
     const age = series.lines.length - 1 - at
-    const shade = runColor(color, tokens.ground, axis, age)
+    const color = runColor(metric, tokens.ground, axis, age)
     const smooth = kind.smoothed ? one.smooth : null
     const strong = size === 'small' || (axis !== 'sequence' && age > 0) ? 1.25 : 1.5
     const lone = one.raw.x.length === 1 || finiteCount(one, 2) === 1
+    const drawn = ({ data, superseded }: Part, opacity: number) => ({
+      data,
+      color,
+      opacity: opacity * (superseded ? SUPERSEDED_OPACITY : 1),
+    })
     if (smooth) {
-      const faint = { width: 1, color: shade, opacity: size === 'small' ? 0.24 : 0.28 }
-      curves.push(...parts(one, one.raw, axis, geometry).map((part) => drawn(part, faint, 2)))
+      for (const part of parts(one, one.raw, axis, geometry)) {
+        curves.push({ ...drawn(part, size === 'small' ? 0.24 : 0.28), widthPx: 1, join: 'bevel', z: 2 })
+      }
     }
-    const width = smooth ? strong : size === 'small' ? 1.25 : 1.5
+    const widthPx = smooth ? strong : size === 'small' ? 1.25 : 1.5
     for (const part of parts(one, smooth ?? one.raw, axis, geometry)) {
       curves.push({
-        ...drawn(part, { width, color: shade, join: 'round' }, 4 + at * 0.01),
-        ...(lone ? { showSymbol: true, symbol: 'circle', symbolSize: 4, itemStyle: { color: shade } } : {}),
+        ...drawn(part, 1),
+        widthPx,
+        join: 'round',
+        ...(lone ? { circles: { sizePx: 4, fill: color, rim: color, rimPx: 0 } } : {}),
+        z: 4 + at * 0.01,
       })
     }
   })
@@ -159,11 +150,6 @@ function parts(one: Line, points: Points, axis: Axis, geometry: Geometry): Part[
   if (axis !== 'step' || one.supersededFrom === null) return [whole(first, last, false)]
   const cut = Math.min(last, Math.max(first, firstFrom(points.step.values, one.supersededFrom)))
   return [whole(first, Math.min(last, cut + 1), false), whole(cut, last, true)].filter((part) => part.data.length > 0)
-}
-
-function drawn(part: Part, style: NonNullable<LineSeriesOption['lineStyle']>, z: number): LineSeriesOption {
-  const opacity = (style.opacity ?? 1) * (part.superseded ? SUPERSEDED_OPACITY : 1)
-  return { ...LINE, data: asData(part.data), lineStyle: { ...style, opacity }, z }
 }
 
 /** Finite values of a line, counted up to `enough`. */

@@ -1,51 +1,35 @@
-/** What is drawn besides the curves, as ECharts series: evaluations, checkpoints, ends, and where a value was not a number. */
-import type { ScatterSeriesOption } from 'echarts/charts'
-import { asData, drawnPlaces, flat, LINE, runColor, type CurveQuery, type CurveSeries } from './curves'
+/** What is drawn besides the curves: evaluations, checkpoints, ends, and where a value was not a number. */
+import { drawnPlaces, drawnValue, flatColumns, runColor, type CurveQuery } from './curves'
 import { toX, type Geometry } from './geometry'
+import type { Curve, Mark } from './picture'
 import type { Tokens } from './tokens'
 import { firstFrom, type Line, type Points, type SeriesFrame } from '@/data/frame'
 
 const MARK_PX = 9
-
-const scatter: ScatterSeriesOption = {
-  type: 'scatter',
-  silent: true,
-  animation: false,
-  clip: false,
-  dimensions: ['x', 'y'],
-  emphasis: { disabled: true },
-}
 
 export interface Place {
   line: Line
   place: number
 }
 
-/** Evaluations: open circles on a thin line, the best one filled. `host`: drawn into the chart of another metric. */
-export function evaluationCurves(query: CurveQuery, host: boolean, best: Place | null): CurveSeries[] {
+/** Evaluations: open circles on a thin line. `host`: drawn into the chart of another metric. */
+export function evaluationCurves(query: CurveQuery, host: boolean): Curve[] {
   const { series, size, axis, geometry, tokens } = query
-  const color = tokens.metric(series.name)
-  const curves: CurveSeries[] = []
-  series.lines.forEach((one, at) => {
-    const shade = runColor(color, tokens.ground, axis, series.lines.length - 1 - at)
+  return series.lines.map((one, at): Curve => {
+    const color = runColor(tokens.metric(series.name), tokens.ground, axis, series.lines.length - 1 - at)
     const [first, last] = drawnPlaces(one.raw, geometry)
     const roomPx = (geometry.right - geometry.left) / Math.max(1, last - first)
-    curves.push({
-      ...LINE,
-      data: asData(flat(one.raw, first, last, geometry.logarithmic)),
-      showSymbol: roomPx >= 4, // closer circles run into one another and hide the line
-      showAllSymbol: true,
-      symbol: 'circle',
-      symbolSize: roomPx < 8 ? 4 : 5,
-      lineStyle: host
-        ? { width: 1, color: shade, opacity: 0.55 }
-        : { width: size === 'main' ? 1.5 : 1.25, color: shade },
-      itemStyle: { color: tokens.ground, borderColor: shade, borderWidth: 1.25, opacity: 1 },
+    return {
+      data: flatColumns(one.raw, first, last, geometry),
+      color,
+      widthPx: host ? 1 : size === 'main' ? 1.5 : 1.25,
+      opacity: host ? 0.55 : 1,
+      join: 'bevel',
+      // Closer circles run into one another and hide the line.
+      ...(roomPx >= 4 ? { circles: { sizePx: roomPx < 8 ? 4 : 5, fill: tokens.ground, rim: color, rimPx: 1.25 } } : {}),
       z: host ? 3 : 5,
-    })
+    }
   })
-  if (best) curves.push(dot(geometry, best.line.raw, best.place, color, 7, tokens.ground, 8))
-  return curves
 }
 
 /** The place of the least value; null where there is none. */
@@ -72,24 +56,37 @@ export function dot(
   sizePx: number,
   ground: string,
   z: number,
-): ScatterSeriesOption {
+): Mark {
   return {
-    ...scatter,
-    clip: true,
-    data: flat(points, place, place + 1, geometry.logarithmic),
     symbol: 'circle',
-    symbolSize: sizePx + 3,
-    itemStyle: { color, borderColor: ground, borderWidth: 3, opacity: 1 },
+    x: points.x.at(place),
+    y: drawnValue(points.value.at(place), geometry.logarithmic),
+    sizePx: [sizePx + 3, sizePx + 3],
+    raisedPx: 0,
+    fill: color,
+    rim: ground,
+    rimPx: 3,
+    inside: true,
     z,
   }
 }
 
 /** Diamonds on the axis. */
-export function checkpointMarks(places: readonly number[], geometry: Geometry, tokens: Tokens): CurveSeries[] {
-  const data = places.filter((x) => x >= geometry.x.first && x <= geometry.x.last).map((x) => [x, geometry.y.min])
-  if (data.length === 0) return []
-  const itemStyle = { color: tokens.ink3, borderColor: tokens.ground, borderWidth: 1, opacity: 1 }
-  return [{ ...scatter, data, symbol: 'diamond', symbolSize: 8, itemStyle, z: 9 }]
+export function checkpointMarks(places: readonly number[], geometry: Geometry, tokens: Tokens): Mark[] {
+  return places
+    .filter((x) => x >= geometry.x.first && x <= geometry.x.last)
+    .map((x) => ({
+      symbol: 'diamond',
+      x,
+      y: geometry.y.min,
+      sizePx: [8, 8],
+      raisedPx: 0,
+      fill: tokens.ink3,
+      rim: tokens.ground,
+      rimPx: 1,
+      inside: false,
+      z: 9,
+    }))
 }
 
 export interface Stretch {
@@ -127,30 +124,34 @@ function finiteBetween({ raw }: Line, after: number, before: number): boolean {
   return false
 }
 
-/** A red triangle on the axis for each stretch, and a bar along a wide one. */
-export function nonFiniteMarks(stretches: readonly Stretch[], geometry: Geometry, tokens: Tokens): CurveSeries[] {
-  const inView = stretches.filter((one) => one.last >= geometry.x.first && one.first <= geometry.x.last)
-  if (inView.length === 0) return []
-  const middles = inView.map((one) => {
-    const middle = (Math.max(one.first, geometry.x.first) + Math.min(one.last, geometry.x.last)) / 2
-    return [middle, geometry.y.min]
-  })
-  const marks: CurveSeries[] = [
-    {
-      ...scatter,
-      data: middles,
+/** A red triangle on the axis for each stretch. */
+export function nonFiniteMarks(stretches: readonly Stretch[], geometry: Geometry, tokens: Tokens): Mark[] {
+  return stretches
+    .filter((one) => one.last >= geometry.x.first && one.first <= geometry.x.last)
+    .map((one) => ({
       symbol: 'triangle',
-      symbolSize: [MARK_PX, 8],
-      symbolOffset: [0, -5],
-      itemStyle: { color: tokens.failed, opacity: 1 },
+      x: (Math.max(one.first, geometry.x.first) + Math.min(one.last, geometry.x.last)) / 2,
+      y: geometry.y.min,
+      sizePx: [MARK_PX, 8],
+      raisedPx: 5,
+      fill: tokens.failed,
+      rim: tokens.failed,
+      rimPx: 0,
+      inside: false,
       z: 10,
-    },
-  ]
-  for (const one of wideStretches(inView, geometry)) {
-    const data = Float64Array.of(one.first, geometry.y.min, one.last, geometry.y.min)
-    marks.push({ ...LINE, data: asData(data), lineStyle: { width: 2, color: tokens.failed, cap: 'butt' }, z: 10 })
-  }
-  return marks
+    }))
+}
+
+/** And a bar along a wide one. */
+export function nonFiniteBars(stretches: readonly Stretch[], geometry: Geometry, tokens: Tokens): Curve[] {
+  return wideStretches(stretches, geometry).map((one) => ({
+    data: Float64Array.of(one.first, geometry.y.min, one.last, geometry.y.min),
+    widthPx: 2,
+    color: tokens.failed,
+    opacity: 1,
+    join: 'bevel',
+    z: 10,
+  }))
 }
 
 /** Stretches in view that are wider than a hair. */

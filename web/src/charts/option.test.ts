@@ -7,8 +7,6 @@ import type { SeriesFrame } from '@/data/frame'
 
 const plan = (over: Partial<PlanInput> & { series: SeriesFrame }): Plan => planChart(input(over))!
 const texts = (of: Plan): string[] => of.option.graphic!.elements.flatMap((one) => (one.style.text as string) ?? [])
-const curves = (of: Plan) => of.option.series as { type: string; data: Float64Array; z: number; symbol?: string }[]
-const flats = (of: Plan) => curves(of).filter((one) => one.data instanceof Float64Array)
 
 const falling = (count: number, from = 4) => Array.from({ length: count }, (_, at) => from * 0.99 ** at)
 
@@ -51,9 +49,9 @@ describe('the axis as it happened', () => {
   })
 
   it('draws a raw and a smoothed line for each run, flat', () => {
-    const lines = flats(plan({ series: accumulated(), runs })).filter((one) => one.type === 'line')
-    expect(lines).toHaveLength(4)
-    expect([...lines[0]!.data]).toEqual([1, 3, 2, 2.5, 3, 2.2])
+    const { curves } = plan({ series: accumulated(), runs })
+    expect(curves).toHaveLength(4)
+    expect([...curves[0]!.data]).toEqual([1, 3, 2, 2.5, 3, 2.2])
   })
 })
 
@@ -65,11 +63,7 @@ describe('by step', () => {
 
   it('lays the runs over each other, each in a shade of its own, the newest strongest', () => {
     const drawn = plan({ series: byStep(), runs, axis: 'step', view: { first: 0, last: 40 } })
-    const colors = new Set(
-      (drawn.option.series as { type: string; lineStyle?: { color: string } }[])
-        .filter((one) => one.type === 'line')
-        .map((one) => one.lineStyle!.color),
-    )
+    const colors = new Set(drawn.curves.map((one) => one.color))
     expect(colors.size).toBe(2)
     expect(colors).toContain('#0068ad')
     expect(drawn.ticks.map((tick) => tick.label)).toEqual(['0', '5', '10', '15', '20', '25', '30', '35', '40'])
@@ -78,10 +72,8 @@ describe('by step', () => {
 
   it('fades the part that a later run went over again', () => {
     const drawn = plan({ series: byStep(), runs, axis: 'step', view: { first: 0, last: 40 } })
-    const strong = (drawn.option.series as { z: number; data: Float64Array; lineStyle?: { opacity: number } }[]).filter(
-      (one) => one.z >= 4 && one.z < 5,
-    )
-    expect(strong.map((one) => one.lineStyle!.opacity)).toEqual([1, 0.5, 1])
+    const strong = drawn.curves.filter((one) => one.z >= 4 && one.z < 5)
+    expect(strong.map((one) => one.opacity)).toEqual([1, 0.5, 1])
     expect([...strong[1]!.data].filter((_, at) => at % 2 === 0)).toEqual([20, 30])
   })
 })
@@ -123,19 +115,19 @@ describe('marks', () => {
     const checkpoints = [{ sequence: 5, run: 1, step: 60, time: 0, path: null, bytes: null, secs: null }]
     const values = [writtenRun(1, 0, falling(50))]
     const loss = plan({ series: series({ from: 0, to: 50, series: { loss: values } }), checkpoints })
-    const diamonds = curves(loss).filter((one) => one.symbol === 'diamond')
-    expect(diamonds[0]!.data).toEqual([[5, loss.geometry.y.min]])
+    const diamonds = loss.marks.filter((one) => one.symbol === 'diamond')
+    expect(diamonds.map(({ x, y }) => [x, y])).toEqual([[5, loss.geometry.y.min]])
     const norm = plan({ series: series({ from: 0, to: 50, series: { grad_norm: values } }), checkpoints })
-    expect(curves(norm).some((one) => one.symbol === 'diamond')).toBe(false)
+    expect(norm.marks.some((one) => one.symbol === 'diamond')).toBe(false)
   })
 
   it('break the line at NaN and infinity, with one triangle a stretch', () => {
     const values = [3, NaN, Infinity, 2.8, 2.7, NaN, 2.6]
     const drawn = plan({ series: series({ from: 0, to: 7, series: { loss: [writtenRun(1, 0, values)] } }) })
-    const raw = [...flats(drawn)[0]!.data].filter((_, at) => at % 2 === 1)
+    const raw = [...drawn.curves[0]!.data].filter((_, at) => at % 2 === 1)
     expect(raw.map(Number.isFinite)).toEqual([true, false, false, true, true, false, true])
-    const triangles = curves(drawn).find((one) => one.symbol === 'triangle')!
-    expect([...(triangles.data as unknown as number[][])].map((one) => one[0])).toEqual([1.5, 5])
+    const triangles = drawn.marks.filter((one) => one.symbol === 'triangle')
+    expect(triangles.map((one) => one.x)).toEqual([1.5, 5])
     expect(drawn.nonFinite).toBe(3)
     expect(drawn.option.graphic!.elements.some((one) => one.type === 'rect')).toBe(true)
   })
@@ -163,7 +155,7 @@ it('draws a single point as a dot', () => {
     series: series({ from: 0, to: 1, series: { loss: [writtenRun(1, 0, [3])] } }),
     view: { first: -1, last: 1 },
   })
-  expect(curves(single).some((one) => one.symbol === 'circle')).toBe(true)
+  expect(single.curves.at(-1)!.circles).toMatchObject({ sizePx: 4, fill: '#0068ad' })
 })
 
 it('writes the title into a picture that stands alone', () => {

@@ -6,13 +6,23 @@
  */
 import type { GridComponentOption } from 'echarts/components'
 import type { ComposeOption } from 'echarts/core'
-import type { LineSeriesOption, ScatterSeriesOption } from 'echarts/charts'
+import type { CustomSeriesOption } from 'echarts/charts'
 import { axisTicks, type Tick } from './axes'
-import { metricCurves, runColor, type CurveSeries } from './curves'
-import { bestPlace, checkpointMarks, dot, evaluationCurves, nonFiniteMarks, nonFiniteStretches } from './marks'
+import { metricCurves, runColor } from './curves'
+import {
+  bestPlace,
+  checkpointMarks,
+  dot,
+  evaluationCurves,
+  nonFiniteBars,
+  nonFiniteMarks,
+  nonFiniteStretches,
+  type Stretch,
+} from './marks'
 import { plotEdges, toX, type ChartSize, type Geometry } from './geometry'
 import { lastFinite, text, type ChartWords, type Graphic, type Measure } from './graphics'
 import { annotations, endLabels, lineEnd } from './labels'
+import { pictureSeries, type Curve, type Mark } from './picture'
 import { placesIn, valueExtent, type Extent } from './range'
 import { decimalsOf, powerTicks, valueTicks } from './ticks'
 import type { Tokens } from './tokens'
@@ -23,7 +33,7 @@ import { metricKind, type MetricKind } from '@/data/metrics'
 import type { Span } from '@/data/view'
 import type { Axis, Checkpoint, Finding, Run } from '@/wire'
 
-export type ChartOption = ComposeOption<GridComponentOption | LineSeriesOption | ScatterSeriesOption> & {
+export type ChartOption = ComposeOption<GridComponentOption | CustomSeriesOption> & {
   graphic?: { elements: Graphic[] }
 }
 
@@ -57,6 +67,9 @@ export interface PlanInput {
 
 export interface Plan {
   option: ChartOption
+  /** What the option's one series draws. */
+  curves: Curve[]
+  marks: Mark[]
   geometry: Geometry
   extent: Extent
   ticks: Tick[]
@@ -112,8 +125,9 @@ export function planChart(input: PlanInput): Plan | null {
   const unitX = placeUnit(input, geometry, ticks)
   const stretches = nonFiniteStretches(series)
   const best = bestPlace(kind.sparse ? series : evaluations)
-  const curves = curvesOf(input, kind, geometry, best, stretches)
   const { ends, dots } = endsOf(input, kind, geometry)
+  const curves = curvesOf(input, kind, geometry, stretches)
+  const marks = [...marksOf(input, kind, geometry, best, stretches), ...dots]
   const graphics = [
     ...annotations({ ...input, geometry, unitX, evaluations: kind.sparse ? series : evaluations }, best, stretches),
     ...endLabels(ends, geometry, tokens),
@@ -127,9 +141,11 @@ export function planChart(input: PlanInput): Plan | null {
       grid: gridOf(geometry),
       xAxis: xAxis(geometry, ticks, tokens),
       yAxis: yAxis(geometry, values, tokens),
-      series: [...curves, ...dots],
+      series: [pictureSeries(curves, marks, geometry)],
       graphic: { elements: graphics },
     },
+    curves,
+    marks,
     geometry,
     extent,
     ticks,
@@ -153,20 +169,32 @@ function endWidth(input: PlanInput, kind: MetricKind): number {
   return input.measure(metricValue(input.series.name, points.value.at(place), input.language), true)
 }
 
-function curvesOf(
+function curvesOf(input: PlanInput, kind: MetricKind, geometry: Geometry, stretches: readonly Stretch[]): Curve[] {
+  const { series, evaluations, size, axis, tokens } = input
+  const query = { series, kind, size, axis, geometry, tokens }
+  return [
+    ...(kind.sparse ? evaluationCurves(query, false) : metricCurves(query)),
+    ...(evaluations ? evaluationCurves({ ...query, series: evaluations }, true) : []),
+    ...nonFiniteBars(stretches, geometry, tokens),
+  ]
+}
+
+function marksOf(
   input: PlanInput,
   kind: MetricKind,
   geometry: Geometry,
   best: ReturnType<typeof bestPlace>,
-  stretches: ReturnType<typeof nonFiniteStretches>,
-): CurveSeries[] {
-  const { series, evaluations, size, axis, tokens } = input
-  const query = { series, kind, size, axis, geometry, tokens }
-  const curves = kind.sparse ? evaluationCurves(query, false, best) : metricCurves(query)
-  if (evaluations) curves.push(...evaluationCurves({ ...query, series: evaluations }, true, best))
-  if (series.name === 'loss') curves.push(...checkpointMarks(checkpointPlaces(input), geometry, tokens))
-  curves.push(...nonFiniteMarks(stretches, geometry, tokens))
-  return curves
+  stretches: readonly Stretch[],
+): Mark[] {
+  const { series, evaluations, tokens } = input
+  const evaluated = kind.sparse ? series : evaluations
+  return [
+    ...(best && evaluated
+      ? [dot(geometry, best.line.raw, best.place, tokens.metric(evaluated.name), 7, tokens.ground, 8)]
+      : []),
+    ...(series.name === 'loss' ? checkpointMarks(checkpointPlaces(input), geometry, tokens) : []),
+    ...nonFiniteMarks(stretches, geometry, tokens),
+  ]
 }
 
 /** Where the checkpoints stand on the axis; on axes other than sequence and step, at the logged point nearest before. */
@@ -186,7 +214,7 @@ function checkpointPlaces(input: PlanInput): number[] {
 function endsOf(input: PlanInput, kind: MetricKind, geometry: Geometry) {
   const { series, evaluations, tokens, language, size, axis } = input
   const color = tokens.metric(series.name)
-  const dots: ScatterSeriesOption[] = []
+  const dots: Mark[] = []
   const end = lineEnd(series, kind.smoothed, geometry, color, language)
   const ends = end ? [end] : []
   if (end && !kind.sparse) {

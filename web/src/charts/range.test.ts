@@ -1,7 +1,7 @@
 // @vitest-environment node
 import { describe, expect, it } from 'vitest'
 import { series } from './plan-input'
-import { valueExtent, type RangeQuery } from './range'
+import { quantile, valueExtent, type RangeQuery } from './range'
 import { writtenRun } from '@/data/frame-writing'
 import { metricKind } from '@/data/metrics'
 
@@ -106,4 +106,16 @@ describe('the range that fits', () => {
     const higher = extent([...typical(), 5], { previous: before })!
     expect(higher.max).toBeGreaterThan(5)
   })
+})
+
+it('finds a quantile as sorting does', () => {
+  for (let length = 1; length < 60; length++) {
+    for (const most of [1, 3, 1000]) {
+      const values = Float64Array.from({ length }, (_, at) => Math.floor(Math.abs(Math.sin(at * 7 + length) * most)))
+      const sorted = values.toSorted()
+      for (const part of [0, 0.01, 0.5, 0.99, 1]) {
+        expect(quantile(values, part)).toBe(sorted[Math.round((length - 1) * part)])
+      }
+    }
+  }
 })

@@ -26,6 +26,7 @@ export function valueTicks(low: number, high: number, wanted: number): { ticks: 
   for (let power = size; power > size - 4; power--) {
     for (const factor of [5, 2.5, 2, 1]) {
       const step = factor * 10 ** power
+      if ((high - low) / step > 6) break // too many of this step, and more of each smaller one
       const ticks = multiples(low, high, step)
       const distance = ticks.length < 3 || ticks.length > 5 ? Infinity : Math.abs(ticks.length - wanted)
       if (distance < nearest) {

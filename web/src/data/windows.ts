@@ -187,12 +187,17 @@ export function keepWindows(options: WindowsOptions): Windows {
   const names = (): Set<string> => new Set(claims.keys())
   const key = (of: WindowState) => JSON.stringify([of.task, of.axis, of.ema, of.ma, of.range])
 
-  function publish(): void {
+  /** What is in view, after a zoom or with a finer window: the whole is as it was, and what hangs on it is left alone. */
+  function publishView(): void {
     const { zoom } = state
     const fine = zoom !== null && detail.cover.first <= zoom.first && zoom.last <= detail.cover.last
     const shown: Series = new Map(whole.series)
     if (fine) for (const [name, one] of detail.series) shown.set(name, one)
     frames.value = shown
+  }
+
+  function publish(): void {
+    publishView()
     overview.value = whole.series
     triggerRef(overview)
   }
@@ -201,9 +206,9 @@ export function keepWindows(options: WindowsOptions): Windows {
     return (signal: AbortSignal) => options.api.frame(task, query, signal)
   }
 
-  function rawOf(task: string, query: WindowQuery) {
+  function rawOf(task: string, query: WindowQuery, onThere: () => void) {
     if (!query.ema && !query.ma) return undefined
-    return { fetchFrame: frameOf(task, { ...query, ema: 0, ma: 0 }), onThere: publish }
+    return { fetchFrame: frameOf(task, { ...query, ema: 0, ma: 0 }), onThere }
   }
 
   async function loadWhole(which: readonly string[], keep: boolean): Promise<void> {
@@ -214,7 +219,7 @@ export function keepWindows(options: WindowsOptions): Windows {
     const kind = key(state)
     try {
       const cover = { first: -Infinity, last: Infinity }
-      const done = await whole.load(which, frameOf(task, query), keep, cover, rawOf(task, query))
+      const done = await whole.load(which, frameOf(task, query), keep, cover, rawOf(task, query, publish))
       if (!done) return
       remember(kind, whole.series)
       publish()
@@ -237,9 +242,10 @@ export function keepWindows(options: WindowsOptions): Windows {
     const query = { series: [...names()], first, last, points: POINTS, axis, ema, ma }
     if (query.series.length === 0) return
     try {
-      const done = await detail.load(query.series, frameOf(task, query), false, cover, rawOf(task, query))
+      const raw = rawOf(task, query, publishView)
+      const done = await detail.load(query.series, frameOf(task, query), false, cover, raw)
       if (!done) return
-      publish()
+      publishView()
       options.onLoaded()
       if (state.zoom !== null && !serves(cover, state.zoom, EDGE)) settle(0)
     } catch (error) {
@@ -330,7 +336,7 @@ export function keepWindows(options: WindowsOptions): Windows {
         publish()
         void loadWhole([...names()], false)
       } else if (zoomed) {
-        publish()
+        publishView()
         if (next.zoom === null) detail.drop()
         else settle(settleMs)
       }
