@@ -6,7 +6,9 @@ import json
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import fields
 from urllib.parse import unquote
 
 import pytest
@@ -15,8 +17,9 @@ from stepline.errors import AddressInUse, UsageError, error_of
 from stepline.history import decode
 from stepline.recording.journal import Process, Record
 from stepline.server import Server
+from stepline.store import Columns
 from stepline.writer import Address
-from tests.front_door import FrontDoor, Serving, header, served, steps, wait_for, write
+from tests.front_door import PATIENCE_SECS, FrontDoor, Serving, header, served, steps, wait_for, write
 
 
 @pytest.fixture
@@ -327,6 +330,48 @@ def test_an_end_leaves_no_thread_and_no_port(home):
     wait_for(lambda: len(set(threading.enumerate()) - before) == 0)
     with socket.create_server(("127.0.0.1", port)):
         silent.close()
+
+
+class EndlessStore:
+    """A store whose series go on for as long as somebody reads them, up to a minute."""
+
+    def __init__(self, store):
+        self._store = store
+        self.begun, self.left = threading.Event(), threading.Event()
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def columns_in_parts(self, *args, **named):
+        parts = list(self._store.columns_in_parts(*args, **named))
+        try:
+            yield from parts
+            self.begun.set()
+            for _ in range(6000):
+                time.sleep(0.01)
+                yield Columns(*(getattr(parts[-1], each.name)[:0] for each in fields(Columns)))
+        except GeneratorExit:
+            self.left.set()
+            raise
+
+
+def test_nobody_works_for_a_client_that_has_gone(home):
+    with served(home) as serving:
+        store = serving.door.store
+        store.begin_run(header())
+        write(store, "r1", steps(range(1, 31)))
+        serving.door.store = endless = EndlessStore(store)
+        client = socket.create_connection(("127.0.0.1", serving.port))
+        path = "/api/tasks/t1/frame?series=loss&ema=10"
+        head = (f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{serving.port}", f"Authorization: Bearer {serving.token}")
+        client.sendall("\r\n".join([*head, "", ""]).encode())
+        assert endless.begun.wait(PATIENCE_SECS)
+        assert not endless.left.wait(0.2)
+        client.close()
+        assert endless.left.wait(PATIENCE_SECS)
+        serving.door.store = store
+        [loss] = decode(serving.ask(path).body).series
+        assert loss.points == 30
 
 
 def test_a_client_that_stopped_reading_holds_nobody_up(home):

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from stepline.errors import SeriesNotFound, UsageError
 from stepline.history import frames
 from stepline.history.axes import AXES, Place, check_axis, places
-from stepline.history.curve import Curve
+from stepline.history.curve import Curve, NobodyWaits, always
 from stepline.history.derived import DERIVED, Derived, derived_names
 from stepline.history.frames import Decoded, DecodedSeries, decode
 from stepline.history.lines import SmoothedLines
@@ -41,6 +41,7 @@ __all__ = [
     "DrawnLine",
     "History",
     "Marks",
+    "NobodyWaits",
     "Series",
     "Smoothing",
     "Source",
@@ -108,11 +109,15 @@ class History:
         points: int = POINTS,
         axis: str = "sequence",
         smoothing: Smoothing | None = None,
+        is_wanted: Callable[[], bool] = always,
     ) -> bytes:
-        """Windows of several series in one frame (docs/frame.md). A series that has not begun has no points in it."""
+        """Windows of several series in one frame (docs/frame.md). A series that has not begun has no points in it.
+
+        is_wanted: asked again and again, in any thread. NobodyWaits once it is False.
+        """
         smoothing = smoothing or OFF
         cursor = self._cursor(task_id)
-        windows = self._windows(task_id, names, first, last, cursor, points, axis, smoothing)
+        windows = self._windows(task_id, names, first, last, cursor, points, axis, smoothing, is_wanted)
         begin, end = _clamped(first, last, cursor)
         return frames.encode(task_id, axis, begin, end, cursor, smoothing, windows)
 
@@ -164,6 +169,7 @@ class History:
         points: int,
         axis: str,
         smoothing: Smoothing,
+        is_wanted: Callable[[], bool] = always,
     ) -> list[Window]:
         if points < LEAST_POINTS:
             raise UsageError(
@@ -176,10 +182,8 @@ class History:
         logged = self._logged(task_id)
         several = len(self._source.runs(task_id)) > 1
         return [
-            self._window(
-                Curve(self._source, task_id, name, logged), begin, end, cursor, points, place, smoothing, several
-            )
-            for name in names
+            self._window(curve, begin, end, cursor, points, place, smoothing, several)
+            for curve in (Curve(self._source, task_id, name, logged, is_wanted) for name in names)
         ]
 
     def _window(
@@ -255,9 +259,12 @@ def frame(
     points: int = POINTS,
     axis: str = "sequence",
     smoothing: Smoothing | None = None,
+    is_wanted: Callable[[], bool] = always,
 ) -> bytes:
     """See History.frame."""
-    return of(store).frame(task_id, names, first=first, last=last, points=points, axis=axis, smoothing=smoothing)
+    return of(store).frame(
+        task_id, names, first=first, last=last, points=points, axis=axis, smoothing=smoothing, is_wanted=is_wanted
+    )
 
 
 def tail(

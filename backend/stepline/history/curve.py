@@ -7,7 +7,7 @@ monotone, everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -26,30 +26,52 @@ AT_ONCE = 1 << 18
 WIDEST = 22
 
 
+class NobodyWaits(Exception):
+    """Whoever asked has gone; what was done for it is left where it stands."""
+
+
+def always() -> bool:
+    return True
+
+
 class Curve:
     """The series `name` of a task. Nothing is kept."""
 
-    def __init__(self, source: Source, task_id: str, name: str, logged: Collection[str]) -> None:
-        """logged: the metrics that the task logs. One of them goes before a derived series of the same name."""
+    def __init__(
+        self,
+        source: Source,
+        task_id: str,
+        name: str,
+        logged: Collection[str],
+        is_wanted: Callable[[], bool] = always,
+    ) -> None:
+        """logged: the metrics that the task logs. One of them goes before a derived series of the same name.
+
+        is_wanted: asked before each part that is read, in any thread; reading raises NobodyWaits once it is False.
+        """
         self.source = source
         self.task_id = task_id
         self.name = name
         self.derived: Derived | None = None if name in logged else DERIVED.get(name)
         self.metric = name if self.derived is None else self.derived.source
+        self._is_wanted = is_wanted
 
     def points(self, first: int, last: int, places: Collection[str] = PLACES) -> Series:
         """The points with a sequence in [first, last). places: which of step, epoch and time are read; the others hold
         anything."""
+        self._go_on()
         found = self.source.columns(self.task_id, self.metric, first, last, places=places)
         return self._own(Series.of(self.name, last, found))
 
     def parts(self, first: int, last: int, places: Collection[str]) -> Iterator[Series]:
         """The same in parts."""
         for found in self.source.columns_in_parts(self.task_id, self.metric, first, last, places=places):
+            self._go_on()
             yield self._own(Series.of(self.name, last, found))
 
     def levels(self, shift: int, first: int, last: int) -> Levels:
         """Buckets of 2^shift sequences of the points in [first, last). `total` is of the series that is logged."""
+        self._go_on()
         found = self.source.levels(self.task_id, self.metric, shift, first, last)
         if self.derived is None or len(found) == 0:
             return found
@@ -69,6 +91,10 @@ class Curve:
         lowest = np.fmin.reduceat(found.lowest_step[order], starts)
         highest = np.fmax.reduceat(found.highest_step[order], starts)
         return superseded_from(run[starts].tolist(), lowest, highest)
+
+    def _go_on(self) -> None:
+        if not self._is_wanted():
+            raise NobodyWaits
 
     def _own(self, series: Series) -> Series:
         return series if self.derived is None else series.with_values(self.name, self.derived.of(series.value))

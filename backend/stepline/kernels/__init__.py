@@ -91,8 +91,8 @@ def _prepare(done: Callable[[], None] | None) -> None:
 
 
 def ready() -> bool:
-    """Whether the compiled kernels answer now."""
-    return _compiled is not None
+    """Whether the compiled kernels answer now, all of them."""
+    return _compiled is not None and lines.ready()
 
 
 def failure() -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import io
 import logging
+import selectors
 import socket
 import sys
 import threading
@@ -23,13 +24,25 @@ log = logging.getLogger(__name__)
 
 HAND_OVER = "stepline.hand_over"
 """Key in the WSGI environment: call it when a WebSocket has taken the connection over."""
+IS_WANTED = "stepline.is_wanted"
+"""Likewise: whether the other side still holds the connection open, any number of times and in any thread."""
 
 
 class _Handler(WSGIRequestHandler):
     def make_environ(self) -> Any:
         environ = super().make_environ()
         environ[HAND_OVER] = self._hand_over
+        environ[IS_WANTED] = self._is_wanted
         return environ
+
+    def _is_wanted(self) -> bool:
+        # A page that turns to another window closes the connection of the one that it no longer draws.
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self.connection, selectors.EVENT_READ)
+                return not selector.select(0) or bool(self.connection.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
 
     def _hand_over(self) -> None:
         # flask-sock ends with an HTTP answer, which would go into the WebSocket's stream, and werkzeug reads what is

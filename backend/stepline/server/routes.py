@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import quote
@@ -15,12 +16,14 @@ from flask import Flask, Response, request
 
 from stepline import __version__, environments, facts, history, kernels
 from stepline.errors import Unavailable, UsageError
-from stepline.history import Smoothing
+from stepline.history import NobodyWaits, Smoothing
 from stepline.intake import taken
 from stepline.recording.commands import commands_path
 from stepline.server import asking, uploads
 from stepline.server.asking import json_answer
 from stepline.server.door import Door
+from stepline.server.listening import IS_WANTED
+from stepline.server.telling import MIMETYPE, lines_of
 from stepline.watching import problem_of, watched_folders
 from stepline.wire import (
     About,
@@ -40,6 +43,8 @@ LOG_ROWS = 200
 MOST_LOG_ROWS = 5000
 MOST_POINTS = 4000
 MOST_SERIES = 200
+NOBODY_READS = 499
+"""The status of an answer that is not sent: the client has closed the connection."""
 
 
 def register(app: Flask, door: Door) -> None:
@@ -102,16 +107,20 @@ def register(app: Flask, door: Door) -> None:
 
     @app.get("/api/tasks/<task_id>/frame")
     def frame(task_id: str) -> Response:
-        found = history.frame(
-            door.store,
-            task_id,
-            _names(),
-            first=asking.whole_number(request, "first"),
-            last=asking.whole_number(request, "last"),
-            points=_points(),
-            axis=request.args.get("axis", "sequence"),
-            smoothing=_smoothing(),
-        )
+        try:
+            found = history.frame(
+                door.store,
+                task_id,
+                _names(),
+                first=asking.whole_number(request, "first"),
+                last=asking.whole_number(request, "last"),
+                points=_points(),
+                axis=request.args.get("axis", "sequence"),
+                smoothing=_smoothing(),
+                is_wanted=request.environ[IS_WANTED],
+            )
+        except NobodyWaits:
+            return Response(status=NOBODY_READS)
         return Response(found, mimetype="application/octet-stream")
 
     @app.get("/api/tasks/<task_id>/system")
@@ -192,9 +201,10 @@ def register(app: Flask, door: Door) -> None:
     @app.post("/api/take-in")
     def take_in() -> Response:
         asked = asking.body(request, TakeIn)
-        return json_answer(
-            taken(door.take_in([Path(path) for path in asked.get("paths", [])], growing=asked.get("growing", False)))
-        )
+        work = partial(door.take_in, [Path(each) for each in asked.get("paths", [])], asked.get("growing", False))
+        if asked.get("telling"):
+            return Response(lines_of(work), mimetype=MIMETYPE)
+        return json_answer(taken(work()))
 
     @app.post(uploads.PATH)
     def import_() -> Response:
