@@ -112,18 +112,22 @@ def test_qt_is_loaded_without_every_name_of_it() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("display", [None, ":4711"])
-def test_without_a_display_no_window_can_open(display: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "set_names", [{}, {"DISPLAY": ":4711"}, {"WAYLAND_DISPLAY": "nothing-4711"}, {"QT_QPA_PLATFORM": "xcb"}]
+)
+def test_without_a_display_no_window_can_open(set_names: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     if importlib.util.find_spec("webview") is None:
         pytest.skip("pywebview is missing: make setup")
     for name in ("WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "DISPLAY"):
         monkeypatch.delenv(name, raising=False)
-    if display is not None:
-        monkeypatch.setenv("DISPLAY", display)
+    for name, value in set_names.items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(Unavailable) as caught:
         surroundings.prepare()
     assert caught.value.why
     assert caught.value.action
+    # A browser would open where the window cannot: it is not said to be open.
+    assert not surroundings.has_display()
 
 
 @pytest.fixture
