@@ -35,7 +35,8 @@ ALL_PAINTED = f"""new Promise((done) => {{
 }})"""
 
 
-# Plain ECharts in boxes of the same size: two lines a chart of as many points, thinned by itself; a wheel moves the axis.
+# Plain ECharts in boxes of the same size, two lines of as many points a chart, thinned by itself.
+# The wheel moves the axis.
 ALONE = """(boxes) => {
   const points = 4000
   const noise = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random())
