@@ -1,11 +1,12 @@
 """Collects the licences of all that the packaged app holds, a folder each, and says of what none was found.
 
-Three sources: Python distributions (their dist-info), the page's packages (node_modules, without what only builds), and
+Three sources: Python distributions (their dist-info), the packages whose code is in the built page (node_modules), and
 the system's libraries that were taken along (Debian's copyright files).
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -27,11 +28,14 @@ def collect(site: Path, web: Path, app: Path, folder: Path) -> list[str]:
     """Fill `folder`; the names of what comes without a licence's text, each with what its metadata says instead."""
     shutil.rmtree(folder, ignore_errors=True)
     without = []
-    for name, said, files in (*distributions(site), *page_packages(web), *system_libraries(app)):
+    for name, said, files in (*distributions(site), *page_packages(web, app), *system_libraries(app)):
         place = folder / name
         for file in files:
             place.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, place / file.name)
+            if file.suffix == ".py":
+                (place / "LICENSE").write_text(head(file), "utf-8")
+            else:
+                shutil.copyfile(file, place / file.name)
         if not files:
             without.append(f"{name}: {said}")
     shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
@@ -45,6 +49,12 @@ def texts(folder: Path) -> list[Path]:
     found = {path for name in NAMES for path in folder.glob(name)}
     inside = {path for each in found | {folder / "licenses"} if each.is_dir() for path in each.rglob("*")}
     return sorted(path for path in found | inside if path.is_file())
+
+
+def head(module: Path) -> str:
+    """The comment that a module begins with."""
+    lines = itertools.takewhile(lambda line: line.startswith("#"), module.read_text("utf-8", "replace").splitlines())
+    return "".join(f"{line.lstrip('#').removeprefix(' ')}\n" for line in lines)
 
 
 def distributions(site: Path) -> Iterator[tuple[str, str, list[Path]]]:
@@ -62,18 +72,18 @@ def distributions(site: Path) -> Iterator[tuple[str, str, list[Path]]]:
         found = texts(folder)
         if not found and "LGPL" in said:  # Qt's wheels name their licences and bring no text
             found = [path for path in (COMMON / "LGPL-3", COMMON / "GPL-3") if path.is_file()]
+        if not found:  # nvidia-ml-py has its licence in its module alone
+            modules = [site / str(path) for path in each.files or [] if path.suffix == ".py" and len(path.parts) == 1]
+            found = [path for path in modules if "Redistribution" in head(path)]
         yield f"python/{name}", said.partition("\n")[0], found
 
 
-def page_packages(web: Path) -> Iterator[tuple[str, str, list[Path]]]:
-    listed = subprocess.run(
-        ["npm", "ls", "--omit=dev", "--all", "--parseable"], cwd=web, capture_output=True, text=True, check=False
-    )
-    for line in sorted(set(listed.stdout.split("\n")[1:])):
-        package = Path(line) / "package.json"
-        if line and package.is_file():
-            about = json.loads(package.read_text("utf-8"))
-            yield f"page/{about['name'].replace('/', '-')}", str(about.get("license")), texts(package.parent)
+def page_packages(web: Path, app: Path) -> Iterator[tuple[str, str, list[Path]]]:
+    """By the list that the page's build leaves beside it: what npm installs for the page is more than what gets in."""
+    for name in next(app.rglob("web_dist/packages.txt")).read_text("utf-8").split():
+        package = web / "node_modules" / name
+        about = json.loads((package / "package.json").read_text("utf-8"))
+        yield f"page/{name.replace('/', '-')}", str(about.get("license")), texts(package)
 
 
 def system_libraries(app: Path) -> Iterator[tuple[str, str, list[Path]]]:

@@ -99,6 +99,10 @@ def app() -> Path:
         *("--distpath", out, "--workpath", WORK / "work", ROOT / "build" / "stepline.spec"),
     )
     folder = out / "stepline"
+    # Modules that are files are compiled at each start otherwise, 0.15 s: a frozen program writes none of what it
+    # compiles. By their source's hash, which nothing asks for, because copies bear other dates.
+    files = next(folder.rglob("stepline/app.py")).parent
+    run(PYTHON, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", files)
     strip(folder)
     (folder / "recorder").mkdir()
     shutil.copy(DIST / f"stepline_recorder-{VERSION}-py3-none-any.whl", folder / "recorder")

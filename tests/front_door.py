@@ -83,7 +83,13 @@ class FrontDoor:
     def detail(self, task_id: str) -> TaskDetail:
         return facts.detail(self.store, task_id, findings=self.findings.of(task_id), journals=self.home.journals)
 
-    def take_in(self, paths: Sequence[Path], *, growing: bool = False) -> list[Imported]:
+    def take_in(
+        self,
+        paths: Sequence[Path],
+        growing: bool = False,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[Imported]:
         self.taken += paths
         return [as_wire(ImportResult(path, "imported", task_id=path.stem)) for path in paths]
 

@@ -231,6 +231,26 @@ def test_a_command_beside_one_that_runs_sees_what_lies_there(app, home, tmp_path
     assert app.is_writer
 
 
+def test_a_command_that_is_interrupted_calls_off_what_the_writer_takes_in_for_it(app, home, tmp_path):
+    long = tmp_path / "long.jsonl"
+    long.write_text("".join(f'{{"step": {step}, "loss": 0.5}}\n' for step in range(300_000)), encoding="utf-8")
+    told: list[tuple[Path, float]] = []
+
+    def progress(path: Path, share: float) -> None:
+        told.append((path, share))
+        if share > 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_into(home, [long], progress=progress)
+    assert told[-1][0] == long
+    assert 0 < told[-1][1] < 1
+    wait_for(lambda: all(thread.name != "stepline-import" for thread in threading.enumerate()))
+    assert app.store.tasks() == []
+    (result,) = import_into(home, [long])
+    assert (result["state"], result["records"]) == ("imported", 300_000)
+
+
 def test_commands_at_once_all_see_everything(home):
     journal(home, count=2000)
     found: list[int] = []

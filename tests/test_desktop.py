@@ -8,8 +8,10 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -28,7 +30,7 @@ from stepline_desktop.place import MINIMUM, Place, Screen, fit, from_setting
 from stepline_desktop.words import CHINESE, ENGLISH, words
 from tests.desks import LOGIN, NOTIFICATIONS, desk
 from tests.front_door import wait_for
-from tests.import_files import log_history, trainer_state
+from tests.import_files import event_file, log_history, trainer_state
 from tests.journals import run_python
 from tests.programs import Program
 from tests.screens import Page, close, free_port, geometry, screen, window_on, xdotool
@@ -110,18 +112,22 @@ def test_qt_is_loaded_without_every_name_of_it() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("display", [None, ":4711"])
-def test_without_a_display_no_window_can_open(display: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "set_names", [{}, {"DISPLAY": ":4711"}, {"WAYLAND_DISPLAY": "nothing-4711"}, {"QT_QPA_PLATFORM": "xcb"}]
+)
+def test_without_a_display_no_window_can_open(set_names: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     if importlib.util.find_spec("webview") is None:
         pytest.skip("pywebview is missing: make setup")
     for name in ("WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "DISPLAY"):
         monkeypatch.delenv(name, raising=False)
-    if display is not None:
-        monkeypatch.setenv("DISPLAY", display)
+    for name, value in set_names.items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(Unavailable) as caught:
         surroundings.prepare()
     assert caught.value.why
     assert caught.value.action
+    # A browser would open where the window cannot: it is not said to be open.
+    assert not surroundings.has_display()
 
 
 @pytest.fixture
@@ -244,6 +250,83 @@ def test_what_the_page_exports_is_saved_by_the_desktops_dialog(display: str, hom
         assert program.ends() == 0
 
 
+def test_the_menus_import_opens_the_desktops_dialog(display: str, home: Home, tmp_path: Path) -> None:
+    history = tmp_path / "chosen 训练.csv"
+    history.write_text("step,loss\n1,2.5\n2,2.25\n")
+    port = free_port()
+    with opened(display, home, "open", port=port, HOME=str(tmp_path), LC_ALL="C.UTF-8") as program:
+        page = Page(port)
+        wait_for(lambda: page.run("document.querySelector('[data-testid=import]') !== null"))
+        window = window_on(display)
+
+        def dialog() -> str:
+            # Pressed again until it is there: the menu's key works once the window has the focus.
+            xdotool(display, "windowfocus", window)
+            xdotool(display, "key", "ctrl+o")
+            return xdotool(display, "search", "--onlyvisible", "--name", "^Open").partition("\n")[0]
+
+        chooser = wait_for(dialog)
+        wait_for(lambda: [typed(display, chooser, history), page.shows("chosen 训练")][1])
+        page.close()
+        program.process.send_signal(signal.SIGTERM)
+        assert program.ends() == 0
+
+
+def test_files_and_folders_that_are_dragged_onto_the_window_come_in(display: str, home: Home, tmp_path: Path) -> None:
+    lines = [tmp_path / name for name in ("one.jsonl", "two.jsonl", "three.jsonl")]
+    for steps, path in enumerate(lines, 20):
+        path.write_text("".join(json.dumps({"step": step, "loss": steps / step}) + "\n" for step in range(1, steps)))
+    trainer_state(tmp_path / "out" / "trainer_state.json", log_history(range(1, 40), closing=True))
+    event_file(tmp_path / "out" / "runs" / "a" / "events", [(step, "train/loss", 10 / step) for step in range(1, 40)])
+    port = free_port()
+    with opened(display, home, "open", port=port):
+        window = window_on(display)
+        page = Page(port)
+        wait_for(lambda: page.run("document.querySelector('header') !== null"))
+        came: set[str] = set()
+        for dragged in ([lines[0]], lines[1:], [tmp_path / "out"]):
+            drag(display, window, page, dragged)
+            came |= {path.stem for path in dragged}
+            wait_for(partial(has_come, home, page, came, dragged[-1].stem))
+        page.close()
+    assert named(home) == {"one": 19, "two": 20, "three": 21, "out": 40}
+
+
+def has_come(home: Home, page: Page, names: set[str], name: str) -> bool:
+    """Whether these tasks are there and no others, and the page shows the one of that name."""
+    return named(home).keys() == names and page.shows(name)
+
+
+def drag(display: str, window: str, page: Page, paths: list[Path]) -> None:
+    """Press on a window of another program, go to the middle of ours, let go there."""
+    source = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("drag_source.py"), *paths],
+        env={**os.environ, "DISPLAY": display},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert source.stdout is not None
+        assert source.stdout.readline() == "shown\n"
+        box = geometry(display, window)
+        x, y = box["X"] + box["WIDTH"] // 2, box["Y"] + box["HEIGHT"] // 2
+        xdotool(display, "mousemove", "30", "30", "mousedown", "1")
+        assert source.stdout.readline() == "dragging\n"
+
+        def over() -> bool:
+            for shift in (-20, 0):
+                xdotool(display, "mousemove", str(x + shift), str(y + shift))
+            return bool(page.run("document.querySelector('[data-testid=drop]') !== null"))
+
+        wait_for(over)
+        xdotool(display, "mouseup", "1")
+        assert source.stdout.readline() == "dropped\n"
+        wait_for(lambda: page.run("document.querySelector('[data-testid=drop]') === null"))
+    finally:
+        source.kill()
+        source.wait()
+
+
 def menu_shades(display: str) -> tuple[str, str]:
     """Of the menus' ground, and whether their letters stand out from it."""
     shot = ["import", "-window", window_on(display), "-crop", "120x18+2+2", "-depth", "8", "gray:-"]
@@ -347,3 +430,8 @@ def test_closing_while_a_training_runs_here_asks_first(display: str, home: Home)
 def tasks(home: Home) -> list[tuple[str, int]]:
     with take_in(home) as store:
         return [(task.id, task.records) for task in store.tasks()]
+
+
+def named(home: Home) -> dict[str, int]:
+    with take_in(home) as store:
+        return {task.name: task.records for task in store.tasks()}

@@ -6,6 +6,7 @@
  */
 import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
+import type { Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
 
 const backend = new URL(process.env.STEPLINE_URL ?? 'http://127.0.0.1:8765/')
@@ -13,9 +14,27 @@ const token = backend.searchParams.get('token')
 const headers: Record<string, string> = { origin: backend.origin }
 if (token) headers.authorization = `Bearer ${token}`
 
+/** Names the packages whose code is in the page, one a line: whose licences go with it (build/licences.py). */
+function packages(): Plugin {
+  return {
+    name: 'packages',
+    generateBundle(_, bundle) {
+      const used = new Set<string>()
+      for (const chunk of Object.values(bundle)) {
+        if (chunk.type !== 'chunk') continue
+        for (const [id, { renderedLength }] of Object.entries(chunk.modules)) {
+          const name = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(id)?.[1]
+          if (name !== undefined && renderedLength > 0) used.add(name)
+        }
+      }
+      this.emitFile({ type: 'asset', fileName: 'packages.txt', source: [...used].sort().join('\n') + '\n' })
+    },
+  }
+}
+
 export default defineConfig({
   base: './',
-  plugins: [vue()],
+  plugins: [vue(), packages()],
   define: {
     __VUE_OPTIONS_API__: 'true',
     __VUE_I18N_FULL_INSTALL__: 'false',

@@ -150,10 +150,23 @@ class App:
         """What the diagnosis found by now. Raises TaskNotFound."""
         return self._findings.of(task_id) if self._findings is not None else []
 
-    def take_in(self, paths: Sequence[Path] = (), *, growing: bool = False) -> list[Imported]:
+    def take_in(
+        self,
+        paths: Sequence[Path] = (),
+        growing: bool = False,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[Imported]:
         """Take in all that lies in the home, and the histories at these paths; what became of each of them."""
-        following = self._following if growing else None
-        found = take_in_all(self._writing_ingest(), self.store, paths, growing=growing, following=following)
+        found = take_in_all(
+            self._writing_ingest(),
+            self.store,
+            paths,
+            progress,
+            cancelled,
+            growing=growing,
+            following=self._following if growing else None,
+        )
         self.live.nudge()
         return found
 

@@ -29,11 +29,13 @@ def take_in_all(
     store: Store,
     paths: Sequence[Path],
     progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
     *,
     growing: bool = False,
     following: Following | None = None,
 ) -> list[Imported]:
     """Take in what lies in the home, then each path. Raises StoreError; what `progress` raises leaves nothing half.
+    Once `cancelled` says True, what was new of the paths is gone again.
     `growing`: the paths' files are followed, so their last runs run; `following`: how far each was read."""
     ingest.take_in_all()
     if not paths:
@@ -44,6 +46,7 @@ def take_in_all(
         store,
         paths,
         progress=progress,
+        cancelled=cancelled,
         journal=lambda path: _take_journal(ingest, store, path),
         growing=growing,
         following=following,

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from stepline.errors import Refused, StoreError, Unavailable, error_of
@@ -52,8 +52,8 @@ def import_into(
 ) -> list[Imported]:
     """Take in all that lies in the home, and the histories at `paths`; what became of each path.
 
-    Where another process writes the home it is asked to do so, and the answer awaited, without progress. Raises
-    HomeError, StoreError, Unavailable; a path that fails is a result with its error.
+    Where another process writes the home it is asked to do so; leaving this call, by an interrupt say, calls that off.
+    Raises HomeError, StoreError, Unavailable; a path that fails is a result with its error.
     """
     places = [Path(path).absolute() for path in paths]
     lock = WriterLock(home)
@@ -67,7 +67,7 @@ def import_into(
                     )
             finally:
                 lock.release()
-        found = _asked(home, places, growing)
+        found = _asked(home, places, progress, growing)
         if found is not None:
             return found
         if time.monotonic() > ends:
@@ -91,7 +91,7 @@ def open_beside(home: Home) -> Store:
             time.sleep(0.05)
 
 
-def _asked(home: Home, paths: Sequence[Path], growing: bool) -> list[Imported] | None:
+def _asked(home: Home, paths: Sequence[Path], progress: Progress | None, growing: bool) -> list[Imported] | None:
     """What the writer took in for us; None where it was not there. Raises what it says was wrong."""
     writer = read_address(home)
     if writer is None:
@@ -99,11 +99,15 @@ def _asked(home: Home, paths: Sequence[Path], growing: bool) -> list[Imported] |
     place = urlsplit(writer.address)
     connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=ANSWER_SECS)
     try:
-        body = json.dumps({"paths": [str(path) for path in paths], "growing": growing})
+        body = json.dumps({"paths": [str(path) for path in paths], "growing": growing, "telling": True})
         headers = {"Authorization": f"Bearer {writer.token}", "Content-Type": "application/json"}
         connection.request("POST", "/api/take-in", body, headers)
         answer = connection.getresponse()
-        said = json.loads(answer.read())
+        said: dict[str, Any] = {} if answer.status == 200 else json.loads(answer.read())
+        for line in answer:
+            said = json.loads(line)
+            if progress is not None and "share" in said and paths:
+                progress(paths[min(int(said["share"] * len(paths)), len(paths) - 1)], said["share"])
     except (OSError, http.client.HTTPException, ValueError):
         return None
     finally:
@@ -111,8 +115,11 @@ def _asked(home: Home, paths: Sequence[Path], growing: bool) -> list[Imported] |
     if answer.status == Refused.http_status:
         # The address is older than whoever listens there now.
         return None
-    if answer.status != 200:
+    if "error" in said:
         error = said["error"]
         raise error_of(error["code"])(error["what"], why=error["why"], action=error["action"], lost=error["lost"])
-    taken: TakenIn = said
+    if "imported" not in said:
+        # It ended meanwhile.
+        return None
+    taken = cast("TakenIn", said)
     return taken["imported"]

@@ -348,6 +348,8 @@ class TakeIn(TypedDict, total=False):
     paths: list[str]
     growing: bool
     """The files are followed: the last run of each goes on."""
+    telling: bool
+    """The answer is JSON lines, as that of an upload."""
 
 
 class LeftOut(TypedDict):
@@ -382,7 +384,7 @@ class TakenIn(TypedDict):
 
 
 class ImportProgress(TypedDict):
-    """How far an upload's import is, 0 to 1; `TakenIn` or `ErrorAnswer` comes last."""
+    """How far an import is, 0 to 1; `TakenIn` or `ErrorAnswer` comes last."""
 
     share: float
 

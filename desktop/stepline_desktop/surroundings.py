@@ -10,10 +10,12 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import functools
 import importlib.util
 import locale
 import logging
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,7 @@ INSTALL_LIBRARIES = (
 
 def has_display() -> bool:
     """Whether a person could look at a window or a browser here. Only Linux can be without."""
-    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return sys.platform != "linux" or _wayland_answers() or _x_answers()
 
 
 def prepare() -> None:
@@ -46,7 +48,11 @@ def prepare() -> None:
         _find_webview2()
     if sys.platform != "linux":
         return
-    if "QT_QPA_PLATFORM" not in os.environ and not has_display():
+    displays = [name for name in map(os.environ.get, ("WAYLAND_DISPLAY", "DISPLAY")) if name]
+    platform = os.environ.get("QT_QPA_PLATFORM", "").partition("-")[0]
+    # Another one, such as "offscreen", needs no display.
+    answers = {"": has_display, "xcb": _x_answers, "wayland": _wayland_answers}.get(platform, lambda: True)
+    if not displays and not answers():
         raise Unavailable(
             "No window can open",
             why="There is no display: neither DISPLAY nor WAYLAND_DISPLAY is set",
@@ -54,8 +60,12 @@ def prepare() -> None:
         )
     _set_environment()
     _load_qt()
-    if os.environ.get("QT_QPA_PLATFORM", "xcb").startswith("xcb") and not os.environ.get("WAYLAND_DISPLAY"):
-        _reach_display()
+    if not answers():
+        raise Unavailable(
+            "No window can open",
+            why=f"The display {' or '.join(displays)} does not answer",
+            action="Check DISPLAY and the right to use it (xhost, XAUTHORITY), or open the address in a browser",
+        )
 
 
 def _find_webview2() -> None:
@@ -102,17 +112,17 @@ def _load_qt() -> None:
         from qtpy import QtCore
         from qtpy.QtWebEngineWidgets import QWebEngineView  # type: ignore[attr-defined]  # noqa: F401
     except ImportError as error:
-        missing = importlib.util.find_spec("PySide6") is None and importlib.util.find_spec("PyQt6") is None
+        missing = isinstance(error, ModuleNotFoundError)
         raise Unavailable(
             "No window can open",
-            why="Qt is not installed" if missing else f"Qt cannot be loaded ({error})",
+            why=f"Qt is not installed whole ({error})" if missing else f"Qt cannot be loaded ({error})",
             action=INSTALL_PACKAGES if missing else INSTALL_LIBRARIES,
         ) from error
     QtCore.qInstallMessageHandler(_note)
     # The plugin that speaks to the display is loaded late, and Qt aborts where it cannot be.
     plugins = Path(QtCore.QLibraryInfo.path(QtCore.QLibraryInfo.LibraryPath.PluginsPath))
     plugin = plugins / "platforms" / "libqxcb.so"
-    if plugin.is_file() and not os.environ.get("WAYLAND_DISPLAY"):
+    if plugin.is_file() and not _wayland_answers():
         try:
             ctypes.CDLL(str(plugin))
         except OSError as error:
@@ -128,24 +138,41 @@ def _note(kind: Any, context: Any, message: str) -> None:
 
 def _forget() -> None:
     """Qt may speak while the interpreter ends, when no handler of ours must be called any more."""
-    if qt := sys.modules.get("qtpy.QtCore"):
-        qt.qInstallMessageHandler(None)
+    for name in ("PySide6.QtCore", "PyQt6.QtCore"):
+        if qt := sys.modules.get(name):
+            qt.qInstallMessageHandler(None)
 
 
-def _reach_display() -> None:
-    """Connect to the X server once, as Qt will: Qt aborts where it cannot.
+def _wayland_answers() -> bool:
+    """Whether a compositor takes connections. Qt aborts where it finds neither one nor an X server."""
+    name = os.environ.get("WAYLAND_DISPLAY")
+    if not name:
+        return False
+    with socket.socket(socket.AF_UNIX) as trial:
+        try:
+            trial.connect(os.path.join(os.environ.get("XDG_RUNTIME_DIR", ""), name))
+        except OSError:
+            return False
+    return True
+
+
+def _x_answers() -> bool:
+    display = os.environ.get("DISPLAY")
+    return bool(display) and _answers(str(display))
+
+
+@functools.cache
+def _answers(display: str) -> bool:
+    """Connect to an X server once, as Qt will. True where that cannot be tried.
 
     The connection stays open until the process ends. A bare server resets when its last client leaves, and Qt, coming
     next, is turned away meanwhile: seen one time in ten under Xvfb.
     """
-    xcb = ctypes.CDLL("libxcb.so.1")  # Qt's plugin, which was loaded before, needs it too
+    try:
+        xcb = ctypes.CDLL("libxcb.so.1")  # Qt's plugin, which was loaded before, needs it too
+    except OSError:
+        return True
     xcb.xcb_connect.restype = ctypes.c_void_p
+    xcb.xcb_connect.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
     xcb.xcb_connection_has_error.argtypes = [ctypes.c_void_p]
-    connection = xcb.xcb_connect(None, None)
-    if xcb.xcb_connection_has_error(connection):
-        display = os.environ.get("DISPLAY", "")
-        raise Unavailable(
-            "No window can open",
-            why=f"The display {display} does not answer",
-            action="Check DISPLAY and the right to use it (xhost, XAUTHORITY), or open the address in a browser",
-        )
+    return not xcb.xcb_connection_has_error(xcb.xcb_connect(display.encode(), None))

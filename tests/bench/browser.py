@@ -27,7 +27,9 @@ VIEWPORT = {"width": 1440, "height": 1400}
 # of the socket begins with four letters, the length of its head, and a head in JSON.
 PROBE = """(() => {
   const now = () => performance.timeOrigin + performance.now()
-  const probe = (window.probe = { drawn: new Map(), draws: 0, painted: [], long: [], frames: [], cursor: 0 })
+  // first, last: when each chart was painted for the first time since these were cleared, and for the last time.
+  const probe = { first: new Map(), last: new Map(), draws: 0, painted: [], long: [], frames: [], cursor: 0 }
+  window.probe = probe
   const clear = CanvasRenderingContext2D.prototype.clearRect
   CanvasRenderingContext2D.prototype.clearRect = function (...box) {
     const chart = this.canvas.closest('[data-testid^="chart-"]')
@@ -38,7 +40,9 @@ PROBE = """(() => {
       const after = new MessageChannel()
       after.port1.onmessage = () => {
         after.port1.close()
-        probe.drawn.set(name, now())
+        probe.last.set(name, now())
+        if (!probe.first.has(name)) probe.first.set(name, now())
+        probe.onpaint?.()
         if (name === 'loss') probe.painted.push([cursor, now()])
       }
       after.port2.postMessage(0)
@@ -63,7 +67,7 @@ PROBE = """(() => {
     probe.frames.push(at)
     requestAnimationFrame(frame)
   }
-  requestAnimationFrame(frame)
+  probe.watchFrames = () => requestAnimationFrame(frame)
 })()"""
 
 
@@ -109,7 +113,7 @@ def charts(browser: Browser, url: str) -> Iterator[Page]:
     page.goto(url)
     for name in CHARTS:
         page.wait_for_selector(f"[data-testid=chart-{name}] canvas")
-    page.wait_for_function(f"probe.drawn.size >= {len(CHARTS)}")
+    page.wait_for_function(f"probe.last.size >= {len(CHARTS)}")
     try:
         yield page
     finally:

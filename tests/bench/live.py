@@ -40,7 +40,7 @@ def _ticks(secs: int) -> Iterator[Row]:
         remember(home, othersOpen=True)
         with Serving(home.path) as serving, chromium() as browser, charts(browser, serving.url) as page:
             settled(page)
-            page.evaluate("probe.long.length = probe.frames.length = probe.painted.length = 0")
+            page.evaluate("probe.watchFrames(), (probe.long.length = probe.painted.length = 0)")
             logged = trainer.ask("steady", RATE, secs)
             time.sleep(1)
             found = page.evaluate("({ long: probe.long, frames: probe.frames, painted: probe.painted })")

@@ -334,6 +334,8 @@ export interface TakeIn {
   paths?: string[]
   /** The files are followed: the last run of each goes on. */
   growing?: boolean
+  /** The answer is JSON lines, as that of an upload. */
+  telling?: boolean
 }
 
 export interface LeftOut {
@@ -366,7 +368,7 @@ export interface TakenIn {
   imported: Imported[]
 }
 
-/** How far an upload's import is, 0 to 1; `TakenIn` or `ErrorAnswer` comes last. */
+/** How far an import is, 0 to 1; `TakenIn` or `ErrorAnswer` comes last. */
 export interface ImportProgress {
   share: number
 }

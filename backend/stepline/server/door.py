@@ -24,8 +24,15 @@ class Door(Protocol):
     @property
     def is_writer(self) -> bool: ...
     def detail(self, task_id: str) -> TaskDetail: ...
-    def take_in(self, paths: Sequence[Path], *, growing: bool = False) -> list[Imported]:
-        """Take in what lies in the home and at these paths; what became of each."""
+    def take_in(
+        self,
+        paths: Sequence[Path],
+        growing: bool = False,
+        progress: Progress | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> list[Imported]:
+        """Take in what lies in the home and at these paths; what became of each. Nothing new of these once `cancelled`
+        says so."""
         ...
 
     def take_in_uploaded(self, folder: Path, progress: Progress, cancelled: Callable[[], bool]) -> list[Imported]:

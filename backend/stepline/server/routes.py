@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import quote
@@ -22,6 +23,7 @@ from stepline.server import asking, uploads
 from stepline.server.asking import json_answer
 from stepline.server.door import Door
 from stepline.server.listening import IS_WANTED
+from stepline.server.telling import MIMETYPE, lines_of
 from stepline.watching import problem_of, watched_folders
 from stepline.wire import (
     About,
@@ -199,9 +201,10 @@ def register(app: Flask, door: Door) -> None:
     @app.post("/api/take-in")
     def take_in() -> Response:
         asked = asking.body(request, TakeIn)
-        return json_answer(
-            taken(door.take_in([Path(path) for path in asked.get("paths", [])], growing=asked.get("growing", False)))
-        )
+        work = partial(door.take_in, [Path(each) for each in asked.get("paths", [])], asked.get("growing", False))
+        if asked.get("telling"):
+            return Response(lines_of(work), mimetype=MIMETYPE)
+        return json_answer(taken(work()))
 
     @app.post(uploads.PATH)
     def import_() -> Response:

@@ -3,20 +3,16 @@
 The body is `multipart/form-data`: parts `file`, whose file name is the file's path below what the person chose, and as
 many parts `modified`, each file's date in milliseconds since 1970, in the same order. Nothing is held in memory.
 
-The answer is JSON lines: how far the import is, a few times a second, and at last what became of it. A page that goes
-away meanwhile calls it off.
+The answer is `telling`'s.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 import os
-import queue
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import IO
@@ -24,18 +20,12 @@ from typing import IO
 from flask import Request, Response
 from werkzeug.formparser import FormDataParser
 
-from stepline.errors import ImportFailed, SteplineError, UsageError
-from stepline.facts import error_body
+from stepline.errors import ImportFailed, UsageError
 from stepline.home import Home
-from stepline.intake import taken
-from stepline.server.answers import of_bug
 from stepline.server.door import Door
-from stepline.wire import ErrorAnswer, ImportProgress, TakenIn
-
-log = logging.getLogger(__name__)
+from stepline.server.telling import MIMETYPE, lines_of
 
 PATH = "/api/imports"
-_TELLING_SECS = 0.2
 MOST_BYTES = 2 << 30
 MOST_FILES = 2000
 _MOST_DEPTH = 24
@@ -53,50 +43,10 @@ def taken_in(request: Request, door: Door) -> Response:
     """The answer, which imports while it is sent. Raises UsageError, ImportFailed; RequestEntityTooLarge of HTTP."""
     held = ExitStack()
     folder = held.enter_context(received(request, door.home))
-    response = Response(_lines(door, folder, held), mimetype="application/jsonl")
+    lines = lines_of(partial(door.take_in_uploaded, folder), held.close)
+    response = Response(lines, mimetype=MIMETYPE)
     response.call_on_close(held.close)
     return response
-
-
-def _lines(door: Door, folder: Path, held: ExitStack) -> Iterator[bytes]:
-    """`held` keeps the folder, and is closed before the last line is said."""
-    share = 0.0
-    ending = threading.Event()
-    last: queue.SimpleQueue[TakenIn | ErrorAnswer] = queue.SimpleQueue()
-
-    def told(_path: Path, done: float) -> None:
-        nonlocal share
-        share = done
-
-    def work() -> None:
-        try:
-            last.put(taken(door.take_in_uploaded(folder, told, ending.is_set)))
-        except SteplineError as error:
-            last.put({"error": error_body(error)})
-        except Exception as error:
-            log.exception("An import failed")
-            last.put({"error": of_bug(error)})
-
-    thread = threading.Thread(target=work, name="stepline-import", daemon=True)
-    thread.start()
-    try:
-        while True:
-            try:
-                found = last.get(timeout=_TELLING_SECS)
-            except queue.Empty:
-                yield _line(ImportProgress(share=round(share, 3)))
-                continue
-            held.close()
-            yield _line(found)
-            return
-    finally:
-        # A page that has gone away is one that called it off.
-        ending.set()
-        thread.join()
-
-
-def _line(said: TakenIn | ErrorAnswer | ImportProgress) -> bytes:
-    return json.dumps(said, ensure_ascii=False).encode() + b"\n"
 
 
 @contextmanager

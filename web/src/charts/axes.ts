@@ -99,7 +99,10 @@ function sequenceTicks(query: TickQuery, most: number): Tick[] {
   const widest = Math.max(...query.series.lines.map((line) => integer(line.raw.step.at(-1) || 0, language).length), 1)
   const gap = Math.max(34, widest * 7 + (small ? 8 : 14))
   const lines = series.lines.filter((line) => line.raw.sequence.length > 0)
-  const covered = lines.reduce((sum, line) => sum + stepsIn(line, view), 0)
+  const covered = lines.reduce((sum, line) => {
+    const [lowest, highest] = stepsIn(line, view)
+    return sum + Math.max(0, highest - lowest)
+  }, 0)
   const step = Math.max(1, roundStep(covered, most))
   const ticks: Tick[] = []
   let lastPx = -Infinity
@@ -114,7 +117,8 @@ function sequenceTicks(query: TickQuery, most: number): Tick[] {
     if (begin < line.raw.sequence.at(0) || firstStep === 0) {
       candidates.push({ x: begin, step: Math.max(0, firstStep - Math.max(0, logged)), start: true })
     }
-    for (const s of multiples(firstStep, line.raw.step.at(-1), step)) {
+    const [lowest, highest] = stepsIn(line, view)
+    for (const s of multiples(lowest, highest, step)) {
       if (s > 0 || firstStep === 0) candidates.push({ x: sequenceAt(line, s), step: s, start: false })
     }
     for (const one of candidates) {
@@ -129,21 +133,24 @@ function sequenceTicks(query: TickQuery, most: number): Tick[] {
   return ticks
 }
 
-function stepsIn(line: Line, view: Span): number {
-  const sequences = line.raw.sequence.values
-  const first = Math.max(0, firstFrom(sequences, view.first) - 1)
-  const last = Math.min(sequences.length - 1, firstFrom(sequences, view.last))
-  return Math.max(0, line.raw.step.at(last) - line.raw.step.at(first))
+/** The least and the greatest step of a line in view; between drawn points, which may lie far apart, in proportion. */
+function stepsIn({ raw }: Line, view: Span): [number, number] {
+  const stepAt = (sequence: number) => between(raw.sequence.values, raw.step.values, sequence)
+  return [stepAt(view.first), stepAt(view.last)]
 }
 
 /** Where a step stands on the sequence axis: between the drawn points around it, in proportion. */
 export function sequenceAt(line: Line, step: number): number {
-  const steps = line.raw.step.values
-  const place = firstFrom(steps, step)
-  const after = line.raw.sequence.at(Math.min(place, steps.length - 1))
-  if (place === 0 || place >= steps.length || steps[place] === step) return after
-  const before = line.raw.sequence.at(place - 1)
-  const part = (step - steps[place - 1]!) / (steps[place]! - steps[place - 1]!)
+  return between(line.raw.step.values, line.raw.sequence.values, step)
+}
+
+/** The value of `to` at the place where `wanted` would stand in the ascending `from`; at its ends, the values there. */
+function between(from: Float64Array, to: Float64Array, wanted: number): number {
+  const place = firstFrom(from, wanted)
+  const after = to[Math.min(place, from.length - 1)]!
+  if (place === 0 || place >= from.length || from[place] === wanted) return after
+  const before = to[place - 1]!
+  const part = (wanted - from[place - 1]!) / (from[place]! - from[place - 1]!)
   return before + (after - before) * part
 }
 

@@ -129,6 +129,7 @@ export function planChart(input: PlanInput): Plan | null {
   const curves = curvesOf(input, kind, geometry, stretches)
   const marks = [...marksOf(input, kind, geometry, best, stretches), ...dots]
   const graphics = [
+    ...axisLabels(geometry, ticks, values, tokens),
     ...annotations({ ...input, geometry, unitX, evaluations: kind.sparse ? series : evaluations }, best, stretches),
     ...endLabels(ends, geometry, tokens),
     ...titleOf(input),
@@ -296,9 +297,27 @@ function gridOf(geometry: Geometry) {
   }
 }
 
+/** Written here and not by the axes: ECharts takes 0.6 ms a chart to find places for labels whose places are known. */
+function axisLabels(
+  geometry: Geometry,
+  ticks: readonly Tick[],
+  values: readonly ValueTick[],
+  tokens: Tokens,
+): Graphic[] {
+  const { left, bottom, y } = geometry
+  const heightOf = (value: number) => bottom - ((value - y.min) / (y.max - y.min)) * (bottom - geometry.top)
+  return [
+    ...ticks.map((tick) =>
+      text(tokens, tick.label, { x: toX(geometry, tick.x), y: bottom + 14 }, { color: tokens.ink3, align: 'center' }),
+    ),
+    ...values.map((tick) =>
+      text(tokens, tick.label, { x: left - 8, y: heightOf(tick.value) }, { color: tokens.ink3, align: 'right' }),
+    ),
+  ]
+}
+
 function xAxis(geometry: Geometry, ticks: readonly Tick[], tokens: Tokens): NonNullable<ChartOption['xAxis']> {
   const places = ticks.map((tick) => tick.x)
-  const labels = new Map(ticks.map((tick) => [tick.x, tick.label]))
   return {
     type: 'value',
     min: geometry.x.first,
@@ -306,20 +325,12 @@ function xAxis(geometry: Geometry, ticks: readonly Tick[], tokens: Tokens): NonN
     axisLine: { show: true, onZero: false, lineStyle: { color: tokens.edge, opacity: 0.7, width: 1 } },
     splitLine: { show: false },
     axisTick: { show: true, length: 4, customValues: places, lineStyle: { color: tokens.edge, opacity: 0.7 } },
-    axisLabel: {
-      customValues: places,
-      formatter: (value: number) => labels.get(value) ?? '',
-      color: tokens.ink3,
-      fontSize: 12,
-      fontFamily: tokens.font,
-      margin: 8,
-    },
+    axisLabel: { show: false },
   }
 }
 
 function yAxis(geometry: Geometry, ticks: readonly ValueTick[], tokens: Tokens): NonNullable<ChartOption['yAxis']> {
   const places = ticks.map((tick) => tick.value)
-  const labels = new Map(ticks.map((tick) => [tick.value, tick.label]))
   return {
     type: 'value',
     min: geometry.y.min,
@@ -327,16 +338,7 @@ function yAxis(geometry: Geometry, ticks: readonly ValueTick[], tokens: Tokens):
     axisLine: { show: false },
     axisTick: { show: false, customValues: places },
     splitLine: { customValues: places, lineStyle: { color: tokens.grid, width: 1 } } as object,
-    axisLabel: {
-      customValues: places,
-      formatter: (value: number) => labels.get(value) ?? '',
-      color: tokens.ink3,
-      fontSize: 12,
-      fontFamily: tokens.font,
-      margin: 8,
-      showMinLabel: true,
-      showMaxLabel: true,
-    },
+    axisLabel: { show: false },
   }
 }
 

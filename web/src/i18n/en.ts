@@ -106,7 +106,7 @@ export const en = {
     sentAtLog: 'Sent. The training runs on several ranks and answers at {when}.',
     sentStopAtLog: 'Stop sent. The training runs on several ranks and ends at {when}.',
     atLog: 'its next log',
-    atLogEvery: 'its next log, which comes every {n} steps',
+    atLogEvery: 'its next log, which comes every step | its next log, which comes every {n} steps',
     off: {
       elsewhere: 'It runs elsewhere, or its journal was brought here: it can be stopped only where it was started.',
       before_training: 'It has not begun to train yet.',
