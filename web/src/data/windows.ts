@@ -21,7 +21,10 @@ const KEPT_TASKS = 6
 const EDGE = 0.5
 const COARSEST = 4.5
 
-/** Raw lines alone are asked for when the smoothed ones, which go through every point, take longer than this. */
+/**
+ * Raw lines alone are shown when the smoothed ones, which go through every point, take longer than this. They are asked for at
+ * once: while a page is made, no timer fires for 0.3 seconds, and then they are there.
+ */
 const PATIENCE_MS = 80
 
 export interface WindowState {
@@ -81,9 +84,10 @@ class Layer {
     this.keeping = keep
     const mine = new AbortController()
     this.request = mine
-    const impatient = raw && setTimeout(() => void this.loadRaw(mine, raw.fetchFrame, cover, raw.onThere), PATIENCE_MS)
     try {
-      const frame = await fetchFrame(mine.signal)
+      const coming = fetchFrame(mine.signal)
+      if (raw) void this.loadRaw(mine, raw.fetchFrame, cover, raw.onThere)
+      const frame = await coming
       if (this.request !== mine) return false
       const series: Series = keep ? new Map(this.series) : new Map()
       for (const one of frame.series) series.set(one.name, this.caughtUp(one))
@@ -91,7 +95,6 @@ class Layer {
       this.cover = cover
       return true
     } finally {
-      clearTimeout(impatient)
       if (this.request === mine) this.stop()
     }
   }
@@ -104,7 +107,9 @@ class Layer {
     onThere: () => void,
   ): Promise<void> {
     if ([...this.asked].every((name) => this.series.has(name))) return
-    const frame = await fetchFrame(mine.signal).catch(() => null) // the request for all of it tells what is wrong
+    const coming = fetchFrame(mine.signal).catch(() => null) // the request for all of it tells what is wrong
+    await new Promise((passed) => setTimeout(passed, PATIENCE_MS))
+    const frame = await coming
     if (frame === null || this.request !== mine) return
     if (this.series.size === 0) this.cover = cover
     const missing = frame.series.filter((one) => !this.series.has(one.name))
