@@ -250,6 +250,28 @@ def test_what_the_page_exports_is_saved_by_the_desktops_dialog(display: str, hom
         assert program.ends() == 0
 
 
+def test_the_menus_import_opens_the_desktops_dialog(display: str, home: Home, tmp_path: Path) -> None:
+    history = tmp_path / "chosen 训练.csv"
+    history.write_text("step,loss\n1,2.5\n2,2.25\n")
+    port = free_port()
+    with opened(display, home, "open", port=port, HOME=str(tmp_path), LC_ALL="C.UTF-8") as program:
+        page = Page(port)
+        wait_for(lambda: page.run("document.querySelector('[data-testid=import]') !== null"))
+        window = window_on(display)
+
+        def dialog() -> str:
+            # Pressed again until it is there: the menu's key works once the window has the focus.
+            xdotool(display, "windowfocus", window)
+            xdotool(display, "key", "ctrl+o")
+            return xdotool(display, "search", "--onlyvisible", "--name", "^Open").partition("\n")[0]
+
+        chooser = wait_for(dialog)
+        wait_for(lambda: [typed(display, chooser, history), page.shows("chosen 训练")][1])
+        page.close()
+        program.process.send_signal(signal.SIGTERM)
+        assert program.ends() == 0
+
+
 def test_files_and_folders_that_are_dragged_onto_the_window_come_in(display: str, home: Home, tmp_path: Path) -> None:
     lines = [tmp_path / name for name in ("one.jsonl", "two.jsonl", "three.jsonl")]
     for steps, path in enumerate(lines, 20):

@@ -7,10 +7,12 @@ import pytest
 
 from stepline import history, kernels
 from stepline.history import History, Smoothing
+from stepline.history.smoothed import LONGEST_FINE
 from stepline.recording.journal import Header, Process, Record
 from stepline.store import Store
 from stepline.store.content import Values
 from stepline.store.record_columns import RecordColumns
+from tests.histories import MemoryStore
 from tests.test_history import assert_extremes
 
 TASK = "t"
@@ -147,3 +149,22 @@ def test_a_smoothed_line_that_was_left_half_done_is_gone_on_with(tmp_path):
     assert window.points == count
     assert window.bucket > 1_024
     store.close()
+
+
+def test_a_line_that_grows_very_long_is_exact_with_and_without_its_finest_buckets():
+    """Every 997th record has the metric: 17,000 points where there would be 17 million."""
+    rng = np.random.default_rng(7)
+    ends = (LONGEST_FINE - 10, LONGEST_FINE + 70_000)
+    sequence = np.arange(0, ends[1], 997)
+    values = rng.normal(size=len(sequence))
+    values[rng.random(len(values)) < 0.01] = np.nan
+    store = MemoryStore(metric={"loss": (sequence, values)})
+    history, smoothing = History(store), Smoothing(30, 10)
+    for end in ends:
+        store.run, store.step = np.broadcast_to(np.int32(1), end), np.broadcast_to(np.float64(0), end)
+        whole = History(store).window(TASK, "loss", points=10**6, smoothing=smoothing).smooth.value
+        for first, last in ((0, end), (end - 400_000, end), (3_000_001, 3_900_001)):
+            window = history.window(TASK, "loss", first=first, last=last, points=200, smoothing=smoothing)
+            begin, stop = np.searchsorted(sequence[: len(whole)], [first, last])
+            assert_extremes(store, window, "smooth", whole[begin:stop])
+            assert window.bucket > 256

@@ -24,10 +24,11 @@ class Menu(NamedTuple):
 
 
 class Doing(NamedTuple):
-    """What the menus ask for. `ask` hands a wish to the page; `zoom` takes a factor, None for the actual size;
-    it is None itself where the web view has keys of its own for it."""
+    """What the menus ask for. `ask` hands a wish to the page, `import_` lets it choose files. `zoom` takes a factor,
+    None for the actual size; it is None itself where the web view has keys of its own for it."""
 
     ask: Callable[[dict[str, Any]], None]
+    import_: Callable[[], None]
     zoom: Callable[[float | None], None] | None
     reload: Callable[[], None]
     full_screen: Callable[[], None]
@@ -38,7 +39,7 @@ def menus(said: Words, do: Doing) -> Iterator[Menu]:
     yield Menu(
         said.file,
         (
-            Entry(said.import_, "Ctrl+O", lambda: do.ask({"action": "import"})),
+            Entry(said.import_, "Ctrl+O", do.import_),
             None,
             Entry(said.close, "Ctrl+W", do.close),
         ),

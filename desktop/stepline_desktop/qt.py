@@ -9,8 +9,18 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from qtpy.QtCore import QDir, QFileInfo, QObject, QStandardPaths, Qt, QTimer, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QAction, QColor, QGuiApplication, QKeySequence, QPalette  # type: ignore[attr-defined]
+from qtpy.QtCore import (  # type: ignore[attr-defined]
+    QCoreApplication,
+    QDir,
+    QEvent,
+    QFileInfo,
+    QObject,
+    QStandardPaths,
+    Qt,
+    QTimer,
+    Signal,
+)
+from qtpy.QtGui import QAction, QColor, QGuiApplication, QKeyEvent, QKeySequence, QPalette  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from stepline_desktop.desktop import DESKTOP_FILE
@@ -79,6 +89,14 @@ class QtSide(QObject):
 
     def run_script(self, script: str) -> None:
         self._view.page().runJavaScript(script)
+
+    def press_import_key(self) -> None:
+        """Let the page choose files. Chromium opens its dialog for what a person does in the page and for no script:
+        the page gets a key that no keyboard has, and chooses in that key's handler (`web/src/components/desktop.ts`).
+        """
+        for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
+            event = QKeyEvent(kind, Qt.Key.Key_F20, Qt.KeyboardModifier.NoModifier)
+            QCoreApplication.sendEvent(self._view.focusProxy(), event)
 
     @property
     def zoom(self) -> float:

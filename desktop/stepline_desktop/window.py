@@ -156,6 +156,7 @@ class Window:
     def _doing(self) -> Doing:
         return Doing(
             ask=self._ask,
+            import_=self._import,
             zoom=self._zoom if ON_QT else None,
             reload=lambda: self._run_script("location.reload()"),
             full_screen=lambda: self._window.toggle_fullscreen(),
@@ -167,6 +168,13 @@ class Window:
         self._asked.append(asked)
         if self._window is not None and self._window.events.loaded.is_set():
             self._hand_over()
+
+    def _import(self) -> None:
+        qt = self._qt
+        if qt is not None:
+            qt.call(qt.press_import_key)
+        else:
+            self._ask({"action": "import"})
 
     def _hand_over(self) -> None:
         while self._asked:

@@ -79,7 +79,8 @@ def one_of_each(home: Home) -> None:
         write(home, head, [Record("train_start", head.time, 0), step(10, head.time), ended(head, status, 10)])
     write(home, replace(header("pending one"), process=Process.current()), [])
     running = replace(header("running one"), process=Process.current())
-    write(home, running, [Record("train_start", running.time, 0), *(step(n, running.time) for n in (10, 20))])
+    begin = Record("train_start", running.time, 0, details={"controls": ["stop", "save", "evaluate", "log"]})
+    write(home, running, [begin, *(step(n, running.time) for n in (10, 20))])
 
 
 def long(home: Home, points: int, task: str = "long") -> None:

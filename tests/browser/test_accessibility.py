@@ -75,6 +75,16 @@ BEYOND = """(width) => [...document.querySelectorAll('button, a, input')]
   .map((element) => element.ariaLabel ?? element.innerText)"""
 
 
+# What lies under something else where it would be pressed.
+COVERED = """() => [...document.querySelectorAll('header button, .strip button, .controls button, .tools button')]
+  .filter((element) => {
+    const { x, y, width, height } = element.getBoundingClientRect()
+    const hit = document.elementFromPoint(x + width / 2, y + height / 2)
+    return element.checkVisibility() && hit !== null && !element.contains(hit)
+  })
+  .map((element) => element.ariaLabel ?? element.innerText)"""
+
+
 @pytest.mark.parametrize(
     ("language", "width"),
     [("en", 360), ("zh", 360), ("en", 900), ("zh", 1024), ("en", 1240), ("zh", 2560), ("en", 3840)],
@@ -88,3 +98,4 @@ def test_nothing_runs_out_of_the_page_at_any_width(home: Home, open_page, langua
         expect(page.locator(there).first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, place
         assert page.evaluate(BEYOND, width) == [], place
+        assert page.evaluate(COVERED) == [], place

@@ -83,6 +83,25 @@ def test_of_a_thousand_only_those_in_view_are_there(open_page):
         expect(page.get_by_text(FOUND[language], exact=True)).to_be_visible()
 
 
+def test_a_task_that_logs_takes_no_highlight_away(home: Home, open_page):
+    head = replace(homes.header("live"), process=homes.Process.current())
+    path = homes.write(home, head, [homes.step(10, head.time)])
+    other = replace(homes.header("other"), time=homes.BEGIN)
+    homes.write(home, other, [homes.step(10, other.time), homes.ended(other, "completed", 10)])
+    page = open_page()
+    expect(page.get_by_test_id("task-selector")).to_contain_text("live")
+    page.get_by_test_id("task-selector").click()
+    highlighted = page.locator("[role=option][data-highlighted]")
+    expect(highlighted).to_contain_text("live")
+    page.keyboard.press("ArrowDown")
+    expect(highlighted).to_contain_text("other")
+    with path.open("ab") as journal:
+        journal.write(homes.encode_record(homes.step(20, head.time)))
+    expect(page.get_by_role("option").filter(has_text="live")).to_contain_text("20 / 40")
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    expect(highlighted).to_contain_text("other")
+
+
 def test_an_open_list_does_not_move_under_the_pointer(home: Home, open_page):
     old = [replace(homes.header(name), time=homes.BEGIN + at) for at, name in enumerate(("older", "newer"))]
     for head in old:

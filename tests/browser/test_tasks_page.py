@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from stepline.home import Home
@@ -102,3 +104,28 @@ def test_a_task_is_renamed_tagged_noted_and_found_by_it(home: Home, open_page, a
     expect(rows).to_contain_text("better")
     task = app.store.find_task("better")
     assert (task.tags, task.notes) == (("baseline", "v2"), "a lower rate")
+
+
+def test_the_keys_stay_with_their_task_though_others_move(home: Home, open_page, language: str):
+    heads = [replace(homes.header(name), process=homes.Process.current()) for name in ("first", "second")]
+    paths = [homes.write(home, head, [homes.step(10, head.time + at)]) for at, head in enumerate(heads)]
+    page = open_page(language)
+    page.get_by_role("link", name=WORDS[language]["tasks"], exact=True).click()
+    rows, table = page.locator(".task-row"), page.locator(".tasks .scroller")
+    names = rows.locator(".name")
+    expect(names).to_have_text(["second", "first"])
+    table.focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".task-row.is-chosen")).to_contain_text("second")
+    # Pointed at, the rows stay where they are.
+    rows.first.hover()
+    with paths[0].open("ab") as journal:
+        journal.write(homes.encode_record(homes.step(20, heads[0].time + 100)))
+    expect(rows.filter(has_text="first").locator(".is-steps")).to_contain_text("20")
+    expect(names).to_have_text(["second", "first"])
+    page.mouse.move(600, 20)
+    expect(names).to_have_text(["first", "second"])
+    expect(page.locator(".task-row.is-chosen")).to_contain_text("second")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("task-selector")).to_contain_text("second")
+    expect(page.get_by_test_id("chart-loss")).to_be_visible()

@@ -8,6 +8,9 @@ import { PAGES, usePage, type Page } from '@/pages/route'
 import type { TakenIn } from '@/wire'
 import { useImports } from './imports'
 
+/** Sent by the window's menu: a file dialog opens for what a person does, so not for a wish that a script brings. */
+const IMPORT_KEY = 'F20'
+
 type Asked = { taken: TakenIn } | { action: 'import' | 'help' } | { page: Page }
 
 declare global {
@@ -32,5 +35,8 @@ export function useDesktop(): void {
   }
 
   useEventListener(window, 'stepline-asked', serveAll)
+  useEventListener(window, 'keydown', ({ key }) => {
+    if (key === IMPORT_KEY) choose()
+  })
   serveAll()
 }
