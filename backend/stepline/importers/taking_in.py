@@ -117,7 +117,7 @@ def import_paths(
                     task = placeless(task, lying) if lying else task
                     if asked or not was_removed(store, task):
                         take(task)
-                if following is not None and growing:
+                if following is not None and growing and lying is None:
                     following.begin(path, marks, found.tasks)
             results += [ImportResult(path, "failed", error=error) for error in found.refused]
         except ImportFailed as error:
