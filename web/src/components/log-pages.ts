@@ -20,8 +20,8 @@ export interface LogPages {
   /** Fetches what is missing between two places, the second not included. */
   ensure(first: number, last: number): void
   /**
-   * Begins anew with this query; its first page, where that is known already, is not fetched. What is in view is fetched again
-   * where the query is the same, for nobody asks for it anew: the list has not moved.
+   * Begins anew with this query; its first page, where that is known already, is not fetched. Where the query is the same, what
+   * is there stays until the answer comes, and what is in view is fetched again: the list has not moved, so nobody asks for it.
    */
   ask(query: Pick<LogQuery, 'kinds' | 'search'>, first?: LogPage): void
   stop(): void
@@ -36,8 +36,12 @@ export function keepLogPages(fetchLog: (query: LogQuery, signal?: AbortSignal) =
   let under = new Set<number>()
   let abort = new AbortController()
   let inView = { first: 0, last: 0 }
+  /** What is there was asked for before the query began anew. */
+  let stale = false
 
   function take(page: number, answer: LogPage): void {
+    if (stale) pages.clear()
+    stale = false
     pages.set(page, answer.rows)
     total.value = answer.total
     known.value = true
@@ -52,7 +56,7 @@ export function keepLogPages(fetchLog: (query: LogQuery, signal?: AbortSignal) =
     try {
       const answer = await fetchLog({ ...asked, newest: true, offset: page * PAGE_ROWS, limit: PAGE_ROWS }, signal)
       if (signal.aborted) return
-      const anew = !known.value
+      const anew = stale || !known.value
       take(page, answer)
       if (anew) ensure(inView.first, inView.last)
     } catch (failure) {
@@ -90,10 +94,13 @@ export function keepLogPages(fetchLog: (query: LogQuery, signal?: AbortSignal) =
     ensure,
     ask(query, first) {
       stop()
-      if (JSON.stringify(query) !== JSON.stringify(asked)) inView = { first: 0, last: 0 }
+      stale = JSON.stringify(query) === JSON.stringify(asked)
+      if (!stale) {
+        inView = { first: 0, last: 0 }
+        pages.clear()
+        known.value = false
+      }
       asked = query
-      pages.clear()
-      known.value = false
       if (first) {
         take(0, first)
         ensure(inView.first, inView.last)
