@@ -48,6 +48,25 @@ def test_numbers_come_back_to_the_bit(some):
         assert bits(out) == bits(some[0])
 
 
+ABSENT = -(2**63)
+steps = hnp.arrays(np.int64, st.integers(0, 200), elements=st.integers(-(2**63), 2**63 - 1) | st.just(ABSENT)) | even
+alternating = st.builds(
+    lambda number, length: np.array([number, ABSENT] * length),
+    st.integers(-(2**63), 2**63 - 1),
+    st.integers(17, 60),
+)
+
+
+@settings(deadline=None)
+@given(steps | alternating)
+def test_whole_numbers_come_back_as_floats_and_absent_ones_as_nan(array):
+    out = np.full(len(array), 7.0)
+    codec.decode_as_floats(codec.encode(array), out, ABSENT)
+    wanted = array.astype(np.float64)
+    wanted[array == ABSENT] = np.nan
+    np.testing.assert_array_equal(out, wanted)
+
+
 def test_what_trainers_log_takes_few_bytes():
     random = np.random.default_rng(0)
     loss = random.normal(2, 0.1, 65_536).astype(np.float32).astype(np.float64)

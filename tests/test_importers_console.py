@@ -31,6 +31,19 @@ LINES = [
         "[2023-05-01 10:10:10,123] [INFO] [logging.py:96:log_dist] [Rank 0] step=10, skipped=0, lr=[1e-05]",
         {"step": 10, "skipped": 0, "lr": 1e-05},
     ),
+    (
+        "[2023-05-01 10:10:10,124] [INFO] [timer.py:260:stop] epoch=0/micro_step=20/global_step=10, "
+        "RunningAvgSamplesPerSec=12.5, MemAllocated=14.5GB",
+        {"epoch": 0, "micro_step": 20, "step": 10, "RunningAvgSamplesPerSec": 12.5, "MemAllocated": 14.5},
+    ),
+    (
+        "steps: 10 loss: 3.5 iter time (s): 0.5 samples/sec: 209.5",
+        {"step": 10, "loss": 3.5, "iter time (s)": 0.5, "samples/sec": 209.5},
+    ),
+    (
+        "[host] 2024-05-01 10:00:01,123 (trainer:762) INFO: 2epoch:train:951-1000batch: iter_time=0.5, loss=2.5",
+        {"epoch": 2, "step": 1000, "iter_time": 0.5, "loss": 2.5},
+    ),
     ("Train Epoch: 1 [640/60000 (1%)]\tLoss: 2.5", {"epoch": 1, "step": "640/60000", "Loss": 2.5}),
     ("Test set: Average loss: 0.5", {"val/Average loss": 0.5}),
     (
@@ -254,6 +267,31 @@ def test_figures_below_a_step_are_at_that_step(tmp_path):
         for step in range(1, 4)
     )
     assert records_of(tmp_path, words) == [(10, {"loss": 8.5}), (20, {"loss": 7.5}), (30, {"loss": 6.5})]
+
+
+@pytest.mark.parametrize("heading", ["[step={}/900,epoch=0]", "[batch={}/900]:"])
+def test_all_figures_below_a_step_are_one_record(tmp_path, heading):
+    words = "".join(
+        f"{heading.format(step * 10)}\n    train/loss={9 - step}.5\n\t Train time/batch: {step}\n    tokens=4,194,304\n"
+        for step in range(1, 4)
+    )
+    assert records_of(tmp_path, words) == [
+        (step * 10, {"loss": 9.5 - step, "Train time/batch": step, "tokens": 4194304}) for step in range(1, 4)
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[{step}]\ttrain-logloss:{loss}\teval-logloss:{held_out}",
+        "[10:11:12] [{step}]\ttrain-mlogloss:{loss}+0.01\ttest-mlogloss:{held_out}+0.02",
+        "[{step}]\ttraining's binary_logloss: {loss}\tvalid_1's binary_logloss: {held_out}",
+        "{step}:\tlearn: {loss}\ttest: {held_out}\tbest: {held_out} ({step})\ttotal: 31ms\tremaining: 1.2s",
+    ],
+)
+def test_boosted_trees_tell_their_rounds(tmp_path, line):
+    words = "".join(line.format(step=step, loss=1 / step, held_out=2 / step) + "\n" for step in range(1, 9))
+    assert records_of(tmp_path, words) == [(step, {"loss": 1 / step, "eval_loss": 2 / step}) for step in range(1, 9)]
 
 
 def test_the_script_before_a_log_is_no_loss_of_it(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from stepline.errors import ImportFailed
 from stepline.importers import gathered
 from stepline.importers.imported import ImportedTask
-from tests.import_files import event_file, log_history, trainer_state
+from tests.import_files import event_file, field, log_history, tfrecord, trainer_state
 
 
 def only(path: Path) -> ImportedTask:
@@ -126,3 +126,16 @@ def test_nothing_there(tmp_path, make):
     make(tmp_path / "it")
     with pytest.raises(ImportFailed, match="it"):
         gathered(tmp_path / "it")
+
+
+def test_what_was_said_of_hyperparameters_is_no_training_of_its_own(tmp_path):
+    content = field(3, field(1, field(1, "lr") + field(2, field(2, 0.5))))
+    said = field(1, "_hparams_") + field(9, field(1, field(1, "hparams") + field(2, content)))
+    run = tmp_path / "run"
+    event_file(run / "events.out.tfevents.1700000000.h", [(step, "loss", 1 / step) for step in range(1, 9)])
+    event_file(
+        run / "1700000009.5" / "events.out.tfevents.1700000009.h", [(0, "hparam/accuracy", 0.75)],
+        extra=tfrecord(field(1, 1_700_000_000.0) + field(5, field(1, said))),
+    )  # fmt: skip
+    (task,) = gathered(tmp_path).tasks
+    assert task.runs[0].settings == {"lr": 0.5, "hparam/accuracy": 0.75}

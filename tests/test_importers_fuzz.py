@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import zipfile
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,7 +28,19 @@ from tests.import_files import (
     wandb_run,
 )
 
-FORMS = ("state", "events", "tensors", "wandb", "table", "lines", "console", "gzip")
+FORMS = ("state", "events", "tensors", "wandb", "table", "lines", "console", "printed", "gzip")
+PRINTED = (
+    "Ep. 1 : Up. {n} : Sen. 31,872 : Cost {loss} * 1,2 @ 3 : Time 4.04s : gNorm 2.51 : L.r. 9.5e-06\n",
+    "[valid] Ep. 1 : Up. {n} : cross-entropy : {loss} : new best\n",
+    "2024-05-01 10:00:00 | INFO | train_inner | epoch 001: {n} / 5000 loss={loss}, nll_loss=8.2, num_updates={n}\n",
+    "      Epoch    GPU_mem   box_loss   cls_loss  Instances       Size\n",
+    "      {n}/60      2.2G      {loss}      1.5         12        640: 100%|####| 5/5 [00:01<00:00]\n",
+    "   {n}/299   3.23G  {loss}  0.05  0.02  0.1  12  640  0.5  0.4  0.3  0.2  0.01  0.02  0.03\n",
+    "E    #       LOSS TOK2VEC  LOSS NER  SCORE\n---  ------  ------------  --------  ------\n",
+    "  0  {n}  0.00  {loss}  0.1\n",
+    "|    loss    | {loss} |\n---------------\n[{n}]\ttrain-logloss:{loss}\teval-logloss:{loss}\n",
+    "{n}:\tlearn: {loss}\ttest: {loss}\ttotal: 31ms\n[batch={n}/60]:\n\t Train loss/train/total: {loss}\n",
+)
 
 
 @lru_cache
@@ -49,6 +62,8 @@ def sample(form: str) -> bytes:
             path.write_text(
                 "epoch,step,train_loss,val_loss\n" + "".join(f"{n / 9},{n},{1 / n},\n" for n in range(1, 60))
             )
+        elif form == "printed":
+            path.write_text("".join(each.format(n=n, loss=1 / n) for n in range(1, 30) for each in PRINTED))
         elif form == "console":
             path.write_text(
                 "".join(f"iter {n}: loss {1 / n:.4f}, time {n}ms\n 5%|  | {n}/60 [0:01]\r" for n in range(1, 60))
@@ -57,6 +72,10 @@ def sample(form: str) -> bytes:
             path.write_text(
                 "".join(json.dumps({"step": n, "loss": 1 / n, "epoch": n / 9}) + "\n" for n in range(1, 60))
             )
+        if form == "zip":
+            with zipfile.ZipFile(packed := Path(folder) / "packed", "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.write(path, "run/log.jsonl")
+            return packed.read_bytes()
         if form == "gzip":
             import gzip
 
@@ -94,7 +113,7 @@ def test_damage_never_breaks_an_importer(tmp_path, form, flips, cut, begin):
         assert count == sum(sum(1 for _ in run.records()) for run in task.runs) > 0
 
 
-@pytest.mark.parametrize("form", ["state", "events", "wandb", "lines"])
+@pytest.mark.parametrize("form", ["state", "events", "wandb", "lines", "printed", "zip"])
 @settings(SHORT, max_examples=12)
 @given(**DAMAGE)
 def test_the_store_has_all_of_a_task_or_nothing(tmp_path_factory, form, flips, cut, begin):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -243,3 +244,15 @@ def test_a_task_that_was_removed_meanwhile_does_not_begin_in_its_middle(store, t
     import_paths(store, [path], growing=True, following=following)
     (task,) = store.tasks()
     assert task.records == 70
+
+
+def test_what_is_packed_is_read_whole_each_time(store, tmp_path):
+    path = tmp_path / "packed.zip"
+    following = Following()
+    for last in (51, 61):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("log.jsonl", lines(1, last))
+        import_paths(store, [path], growing=True, following=following)
+    (result,) = import_paths(store, [path], following=following)
+    (task,) = store.tasks()
+    assert (result.state, task.records) == ("unchanged", 60)

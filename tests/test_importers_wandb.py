@@ -37,6 +37,16 @@ def test_history_configuration_and_end(tmp_path):
     assert records[0].metrics == {"loss": 1.0}
 
 
+def test_what_has_a_type_is_no_figure_and_is_counted(tmp_path):
+    parts = {"_type": "histogram", "values": [1, 2], "bins": [0, 1, 2]}
+    nested = [wandb_item("", value, nested=("weights", part)) for part, value in parts.items()]
+    media = wandb_item("table", {"_type": "table-file", "nrows": 3}) + b"".join(nested)
+    rows = [field(2, wandb_item("loss", 1 / step) + media) for step in range(1, 5)]
+    task = only(wandb_file(tmp_path / "a.wandb", [wandb_run("abcd1234", {}), *rows, wandb_exit(0)]))
+    assert [record.metrics for record in task.runs[0].records()] == [{"loss": 1 / step} for step in range(1, 5)]
+    assert task.told[0] == "not taken: 8 media"
+
+
 @pytest.mark.parametrize(
     ("end", "status"), [([], "stopped"), ([wandb_exit(0)], "completed"), ([wandb_exit(3)], "failed")]
 )

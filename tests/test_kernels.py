@@ -371,3 +371,6 @@ def test_stretches_become_numbers_again(form, parts):
     out = np.zeros(len(wanted), np.int64)
     form.stretches(begins, np.array(firsts, np.int64), np.array(steps, np.int64), out)
     assert out.tolist() == wanted
+    floats = np.zeros(len(wanted))
+    form.stretches(begins, np.array(firsts, np.int64), np.array(steps, np.int64), floats)
+    assert floats.tolist() == [float(number) for number in wanted]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import re
 import shutil
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from stepline.errors import DatabaseDamaged, DatabaseNewer, StoreError
@@ -88,6 +90,39 @@ def test_readers_in_many_threads_see_whole_appends_while_one_writes(store, fill)
         thread.join()
     assert seen
     assert all(length % 10 == 0 and right for length, right in seen)
+
+
+def test_the_connection_of_a_thread_is_closed_as_the_thread_ends(home, store, fill):
+    fill.begin()
+    held = threading.Event(), threading.Event()
+
+    def files():
+        return sum(Path(each.path).name.startswith("stepline.db") for each in psutil.Process().open_files())
+
+    def ask(while_it_runs=False):
+        assert len(store.tasks()) == 1
+        if while_it_runs:
+            held[0].set()
+            held[1].wait(60)
+
+    before = files()
+    gc.disable()
+    try:
+        asking = threading.Thread(target=ask, args=(True,))
+        asking.start()
+        assert held[0].wait(60)
+        assert files() > before
+        held[1].set()
+        asking.join()
+        # SQLite keeps one for the next connection: closing it would give up the locks of the others.
+        assert files() <= before + 1
+        for _ in range(20):
+            thread = threading.Thread(target=ask)
+            thread.start()
+            thread.join()
+        assert files() <= before + 1
+    finally:
+        gc.enable()
 
 
 def test_a_database_of_a_later_version_is_refused_and_left_untouched(home, store):

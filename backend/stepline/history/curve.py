@@ -114,8 +114,7 @@ class Curve:
 
 def levels_of(points: Series, values: Floats, shift: int, *, summed: bool = True) -> Levels:
     """Buckets of values at the places of these points. See `stepline.store.levels.build`."""
-    run = points.run.astype(np.int64)
-    return levels.build(points.sequence, run, points.step, points.time, values, shift, summed=summed)
+    return levels.build(points.sequence, points.run, points.step, points.time, values, shift, summed=summed)
 
 
 def _stretches(buckets: Ints) -> list[tuple[int, int]]:

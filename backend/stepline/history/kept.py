@@ -1,7 +1,7 @@
 """The buckets of a smoothed line as they are kept: half of what `Levels` take, in stretches that are never moved.
 
-A hundred million points have 110,000 of them a line. Times are not known here, sums are not asked for, and a place is
-no further from its bucket's beginning than the bucket is wide.
+A hundred million points have 110,000 of them a line, ten million 50,000. Times are not known here, sums are not asked
+for, and a place is no further from its bucket's beginning than the bucket is wide.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The smoothed line of a whole series, summed up in buckets: computed once at a span, over every point; kept small.
 
 A series is smoothed in pieces of 65,536 sequences, one after another. What is kept are the buckets of 2^10 and 2^13
-sequences, an eighth of a byte a point, and how the smoother stood at the beginning of pieces: any piece can be smoothed
-anew from there, to the bit, for a window that is finer than the buckets or ends within one. The newest piece is done
-again as it grows. While one piece is read, the one before it is smoothed; what is left half done is gone on with.
+sequences, an eighth of a byte a point, those of 2^8 too where the line is not very long, and how the smoother stood at
+the beginning of pieces: any piece can be smoothed anew from there, to the bit, for a window that is finer than the
+buckets or ends within one. The newest piece is done again as it grows. While one piece is read, the one before it is
+smoothed; what is left half done is gone on with.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ from stepline.store.levels import Levels
 
 PIECE_SHIFT = 16
 WIDTHS = (13, 10)
+FINE_WIDTH = 8
+"""Without it, a window of a million points went through each of them again: 12 ms."""
+LONGEST_FINE = 1 << 24
+"""Sequences of a line that has buckets of that width, 7 MiB of them at the most."""
 AT_ONCE = 64
 """Pieces whose buckets are put away together."""
 
@@ -53,15 +58,16 @@ class SmoothedLine:
         self._cursor = 0
         self._starts = {0: Smoother(self._smoothing)}
         """By piece: at its beginning."""
-        self._whole = {width: Kept(width) for width in WIDTHS}
+        self._whole = {width: Kept(width) for width in (*WIDTHS, FINE_WIDTH)}
         """By width: of the pieces before the newest one that has begun."""
         self._newest: dict[int, Levels] = {}
 
     @property
     def bytes(self) -> int:
-        held = sum(each.bytes for each in self._whole.values()) + sum(each.bytes for each in self._newest.values())
-        # A copy, for another thread may smooth meanwhile.
-        return held + sum(smoother.bytes for smoother in list(self._starts.values()))
+        # Copies, for another thread may smooth meanwhile.
+        held: tuple[Kept | Levels | Smoother, ...]
+        held = (*self._whole.values(), *self._newest.values(), *self._starts.values())
+        return sum(each.bytes for each in held)
 
     def levels(self, curve: Curve, shift: int, first: int, last: int, cursor: int) -> Levels:
         """Buckets of 2^shift of the smoothed values at the points in [first, last). Times are not known."""
@@ -87,15 +93,17 @@ class SmoothedLine:
             self._begin_anew()
         if self._cursor >= cursor:
             return
+        if cursor > LONGEST_FINE:
+            self._whole.pop(FINE_WIDTH, None)
         begin, whole = self._cursor >> PIECE_SHIFT, cursor >> PIECE_SHIFT
         waiting: list[Levels] = []
         newest: dict[int, Levels] = {}
         for number, piece in zip(count(begin), self._pieces(curve, self._cursor, cursor, ("step",), until=cursor)):
             if number % self._stride == 0:
                 self._starts[number] = piece.before
-            finest = levels_of(piece.points, piece.values, WIDTHS[-1], summed=False)
+            finest = levels_of(piece.points, piece.values, min(self._whole), summed=False)
             if number == whole:
-                newest = _by_width(finest)
+                newest = self._by_width(finest)
             else:
                 waiting.append(finest)
                 if len(waiting) == AT_ONCE or number + 1 == whole:
@@ -104,16 +112,19 @@ class SmoothedLine:
 
     def _put_away(self, waiting: list[Levels], until: int) -> None:
         """Buckets of the pieces that come next, up to the piece `until`."""
-        for width, found in _by_width(levels.joined([part for part in waiting if len(part)])).items():
+        for width, found in self._by_width(levels.joined([part for part in waiting if len(part)])).items():
             self._whole[width].add(found)
         self._newest, self._cursor = {}, until << PIECE_SHIFT
         waiting.clear()
+
+    def _by_width(self, finest: Levels) -> dict[int, Levels]:
+        return {width: levels.coarser(finest, width - min(self._whole)) for width in self._whole}
 
     def _parts(self, curve: Curve, shift: int, first: int, last: int) -> Iterator[Levels]:
         """[first, last) in ascending parts: buckets that are kept, and what they do not cover smoothed anew."""
         if first >= last:
             return
-        for width in WIDTHS:
+        for width in self._whole:
             begin, end = -(-first >> width), -(-self._cursor >> width) if last >= self._cursor else last >> width
             if shift >= width and begin < end:
                 yield from self._parts(curve, shift, first, begin << width)
@@ -140,10 +151,6 @@ class SmoothedLine:
             values = smoother.take(points.run, points.value)
             if number >= wanted:
                 yield _Piece(points, values, before, smoother)
-
-
-def _by_width(finest: Levels) -> dict[int, Levels]:
-    return {width: levels.coarser(finest, width - WIDTHS[-1]) for width in WIDTHS}
 
 
 def cut(curve: Curve, begin: int, end: int, until: int, places: Collection[str]) -> Iterator[Series]:

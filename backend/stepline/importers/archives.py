@@ -7,10 +7,13 @@ than its share of the limits ends the import.
 
 from __future__ import annotations
 
+import lzma
 import os
+import struct
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -20,6 +23,7 @@ from stepline.importers import limits
 
 MAGIC = b"PK\x03\x04"
 _CHUNK_BYTES = 1 << 20
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, NotImplementedError)
 _PACKED_STAY = frozenset(
     f".{suffix}"
     for suffix in [
@@ -58,7 +62,7 @@ def unpacked(path: Path) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(path) as archive:
                 _unpack(archive, path, folder / (path.stem or "archive"))
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
+        except (*_DAMAGED, OSError, ValueError) as error:
             raise ImportFailed(
                 f"{path} cannot be unpacked",
                 why=str(error) or type(error).__name__,

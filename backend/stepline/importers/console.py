@@ -85,6 +85,7 @@ class ConsoleParser:
         self._bar_counts = False
         self._bar_shown: tuple[float | None, int] | None = None
         self._waiting: Row | None = None
+        self._block: Row | None = None
 
     @property
     def total_steps(self) -> int | None:
@@ -96,10 +97,16 @@ class ConsoleParser:
             yield from self._of_line(words)
 
     def rest(self) -> Iterator[Row]:
+        yield from self._of_block()
         if self._waiting is not None:
             yield self._placed()
 
     def _of_line(self, words: str) -> Iterator[Row]:
+        if self._block is not None:
+            if below := patterns.figure_below(words):
+                self._block.values[below[0]] = below[1]
+                return
+            yield from self._of_block()
         if stamp := _STAMP.search(words[:_STAMP_WITHIN_CHARS]):
             self._time = wall_time(stamp[0]) or self._time
         if (of_table := self._tables.rows(words)) is not None:
@@ -116,6 +123,7 @@ class ConsoleParser:
         if heading := patterns.step_heading(words):
             self._step, total = heading
             self.bar_total = max(self.bar_total, total)
+            self._block = Row({"step": self._step}, time=self._time)
             return
         found = patterns.figures(words)
         if found is None:
@@ -136,6 +144,12 @@ class ConsoleParser:
             self._waiting = row
         else:
             yield row
+
+    def _of_block(self) -> Iterator[Row]:
+        """The figures below a heading, once another line comes."""
+        block, self._block = self._block, None
+        if block is not None and len(block.values) > 1:
+            yield block
 
     def _on_bar(self, bar: patterns.Bar) -> Iterator[Row]:
         if bar.epoch is not None:

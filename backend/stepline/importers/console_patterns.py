@@ -7,6 +7,8 @@
 5. Marian: `Ep. 1 : Up. 500 : Sen. 31,872 : Cost 9.65 …`, `[valid] Ep. 1 : Up. 500 : cross-entropy : 120.3 : new best`
 6. names and values: `iter 10: loss 3.18, time 35.78ms`, `step=10, lr=[1e-05]`, `Epoch: [1][10/100]  Loss 6.9 (7.0)`,
    `| epoch 1 | 200/2983 batches | loss 6.9`, `lm loss: 9.1E+00`
+7. boosted trees: `[10]	train-logloss:0.51	eval-logloss:0.62` (XGBoost), `[10]	training's l2: 0.5` (LightGBM),
+   `10:	learn: 0.51	test: 0.62	total: 31ms` (CatBoost)
 """
 
 from __future__ import annotations
@@ -43,6 +45,11 @@ _BAR = re.compile(
     r"(?P<percent>\d{1,3})%\|[^|]*\|\s*(?P<step>\d+)/(?P<total>\d+)\s*\[(?P<inside>[^\]]*)\]?(?P<after>.*)"
 )
 _KERAS = re.compile(r"^\s*(?P<step>\d+)/(?P<total>\d+)\s*(?:\[[=>.\s]*\]|[━╸\s]{5,})\s*(?:-\s*)?(?P<after>.*)$")
+_BOOSTED = re.compile(
+    rf"^\s*(?:\[[\d:]+\]\s*)?\[(?P<step>\d{{1,9}})\](?P<rest>(?:\t[^\t]{{1,120}}?:\s?(?:{_NUM})(?:\s?\+\s?[\d.e+-]+)?)+)\s*$"
+)
+_BOOSTED_PART = re.compile(rf"\t(?P<name>[^\t]{{1,120}}?):\s?(?P<value>{_NUM})(?=\s|\+|$)", re.IGNORECASE)
+_CATBOOST = re.compile(rf"^\s*(?P<step>\d{{1,9}}):\s+learn: (?P<learn>{_NUM})(?:\s+test: (?P<test>{_NUM}))?\s")
 _HEADING = re.compile(r"^[\s=*#-]*epoch:?\s*\[?(\d{1,7})(?:\s*/\s*\d+)?\]?[\s:=*#.-]*$", re.IGNORECASE)
 _EPOCH_PART = re.compile(
     r"epoch:?\s*(?:\((?P<mode>\w+)\))?\s*\[\s*(?P<epoch>\d+)\s*\]\s*\[\s*(?P<step>\d+)\s*/\s*(?P<total>\d+)\s*\]",
@@ -55,13 +62,19 @@ _TORCH_PART = re.compile(
     re.IGNORECASE,
 )
 _COUNTED = re.compile(r"第\s*(\d+)\s*(?:个\s*)?(轮|步)")
-_STEP_HEADING = re.compile(r"\[\s*step\s*[=:]\s*(\d+)(?:\s*/\s*(\d+))?\s*\]\s*$", re.IGNORECASE)
+_STEP_HEADING = re.compile(
+    r"\[\s*(?:step|batch)\s*[=:]\s*(\d+)(?:\s*/\s*(\d+))?(?:\s*,\s*epoch\s*[=:]\s*\d+)?\s*\]\s*:?\s*$", re.IGNORECASE
+)
+_BELOW = re.compile(
+    rf"^\s+(?P<name>[A-Za-z][\w./ ()%-]{{0,120}}?)\s*[:=]\s*(?P<value>{_NUM})\s*[%\w/]{{0,8}}\s*$", re.IGNORECASE
+)
+_ESPNET = re.compile(r"^.*?\b(?P<epoch>\d+)epoch:(?P<mode>\w+):\s*\d+-(?P<step>\d+)batch:")
 _BRACKETED = re.compile(r"\b(epoch|step|iter|iteration|batch)\s*:?\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]", re.IGNORECASE)
 _PAIR = re.compile(
     r"(?<![A-Za-z0-9_])(?P<name>[A-Za-z_\u4e00-\u9fff][\w.@%/()-]{0,80}(?: [A-Za-z_(][\w.@%/()-]{0,80}){0,5}?)"
     r"\s*(?P<sep>[:=：]\s*|\s)"
     rf"\[?(?P<value>{_NUM})(?P<slash>\s?/\s?\d+)?(?!\d*:\d)"
-    r"(?P<unit>\s?(?:%|ms\b|s\b|it/s|GiB|GB|MiB|MB|tok/s|samples/s|[kKMB]\b))?",
+    r"(?P<unit>\s?(?:%|ms\b|s\b|(?:it|tok|samples)/s(?:ec)?\b(?!\s*[:=])|GiB|GB|MiB|MB|[kKMB]\b))?",
     re.IGNORECASE,
 )
 _PREFIX = re.compile(
@@ -112,6 +125,8 @@ def figures(words: str) -> tuple[dict[str, Value], bool] | None:
             if (found_number := number(value)) is not None:
                 values[_LLMC_NAMES.get(name, name)] = found_number
         return (values, False) if len(values) > 1 else None
+    if boosted := _boosted(words):
+        return boosted, False
     if "Up. " in words and (matched := _MARIAN.search(words)):
         return _marian(matched), False
     found = _pairs(words)
@@ -149,9 +164,16 @@ def epoch_heading(words: str) -> float | None:
 
 
 def step_heading(words: str) -> tuple[float, int] | None:
-    """(step, total or 0) of a line that ends with them alone, OLMo's `… [step=10/739328]`: the figures stand below."""
+    """(step, total or 0) of a line that ends with them alone, OLMo's `… [step=10/739328]` and Composer's
+    `[batch=10/4800]:`: the figures stand below."""
     matched = _STEP_HEADING.search(words) if len(words) < 200 else None
     return (float(matched[1]), int(matched[2] or 0)) if matched else None
+
+
+def figure_below(words: str) -> tuple[str, float] | None:
+    """The one figure of a line below such a heading."""
+    matched = _BELOW.match(words) if len(words) < 200 else None
+    return (matched["name"], _number(matched["value"].replace(",", ""))) if matched else None
 
 
 def looks_like_figures(words: str) -> bool:
@@ -185,6 +207,16 @@ def _dictionary(words: str) -> dict[str, Value] | None:
     return values if known or held_out else None
 
 
+def _boosted(words: str) -> dict[str, Value] | None:
+    if matched := _CATBOOST.match(words):
+        values: dict[str, Value] = {"step": float(matched["step"]), "train_loss": _number(matched["learn"])}
+        return values if matched["test"] is None else {**values, "test_loss": _number(matched["test"])}
+    if matched := _BOOSTED.match(words):
+        parts = {part["name"].strip(): _number(part["value"]) for part in _BOOSTED_PART.finditer(matched["rest"])}
+        return {"step": float(matched["step"]), **parts}
+    return None
+
+
 def _marian(matched: re.Match[str]) -> dict[str, Value]:
     values: dict[str, Value] = {"epoch": _number(matched["epoch"]), "step": _number(matched["step"].replace(",", ""))}
     if matched["valid"]:
@@ -201,7 +233,9 @@ def _pairs(words: str) -> dict[str, Value] | None:
     rest = " ".join(words.split())
     if "第" in rest:
         rest = _COUNTED.sub(lambda each: f"{'epoch' if each[2] == '轮' else 'step'} {each[1]} , ", rest)
-    if part := _EPOCH_PART.search(rest) or _TORCH_PART.search(rest):
+    if part := _ESPNET.match(rest):
+        values["epoch"], values["step"] = float(part["epoch"]), float(part["step"])
+    elif part := _EPOCH_PART.search(rest) or _TORCH_PART.search(rest):
         values["epoch"], values["step"] = float(part["epoch"]), f"{part['step']}/{part['total']}"
     elif part := _ITER_PART.search(rest):
         values["step"] = f"{part['step']}/{part['total']}"
@@ -232,7 +266,9 @@ def _pairs(words: str) -> dict[str, Value] | None:
         if fold in _EPOCHS:
             values.setdefault("epoch", value)
         elif fold in _STEPS:
-            starts_with_step = starts_with_step or index == 0
+            # DeepSpeed: `epoch=0/micro_step=20/global_step=10, RunningAvgSamplesPerSec=12.3`.
+            before = {names.folded(each) for each in [*found][:index]}
+            starts_with_step = starts_with_step or before <= {"epoch", "micro_step"}
             values.setdefault("step", value)
         else:
             is_plain = not prefix or names.is_evaluation(name) or fold in _PLACES

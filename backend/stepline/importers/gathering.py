@@ -2,7 +2,8 @@
 it are not followed, and nothing is written.
 
 - Event files of one directory are one source, in the order of their times; a `train`/`validation` pair of directories
-  below one directory is one too, and a directory of event files without scalars lends its settings to the one above.
+  below one directory is one too, and a directory of event files without scalars, or with hparams and one row, lends its
+  settings to the one above.
 - An output folder is a directory with a trainer's state in it or in a `checkpoint-N` below it: its states, its event
   files below `runs`, its own log and what else below it tells of the same training are one task. Its checkpoints
   become records, `config.json` and `adapter_config.json` settings; `training_args.bin` is a pickle and stays closed.
@@ -21,6 +22,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from stepline.errors import ImportFailed
@@ -205,8 +207,11 @@ class _Folder:
             if not paths:
                 continue
             reading = event_file.read(*sorted(paths, key=_event_order))
-            if not any(True for _ in reading.rows()):
-                settings.setdefault(folder.parent, {}).update(reading.settings)
+            first = list(islice(reading.rows(), 2))
+            if not first or (reading.settings and len(first) == 1 and folder.parent in self._events):
+                # `add_hparams` puts a folder below the run's, with its settings and the last figures.
+                result = {name: value for row in first for name, value in row.values.items()}
+                settings.setdefault(folder.parent, {}).update({**reading.settings, **result})
                 continue
             reading.settings.update(settings.get(folder, {}))
             reading.name = folder_name(folder)

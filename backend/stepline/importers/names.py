@@ -169,6 +169,7 @@ RARE = 20
 """A column is passed over for one that has so many times its numbers: modded-nanogpt's logs begin with the script,
 where `loss = 3` is a line of code."""
 _HELD_OUT = ("验证", "评估", "测试")
+_LOSS_WORDS = frozenset({"loss", "logloss", "mlogloss"})
 _EVALUATION_WORDS = frozenset({"eval", "val", "valid", "validation", "evaluation", "dev", "test"})
 _SPLIT = re.compile(r"[\s/.\-:_]+|(?<=[a-z0-9])(?=[A-Z])")
 
@@ -186,7 +187,7 @@ def is_evaluation(name: str) -> bool:
 
 def is_loss(name: str) -> bool:
     """Whether a column's words say that it is a loss."""
-    return "loss" in folded(name).split("_") or "损失" in name
+    return not _LOSS_WORDS.isdisjoint(folded(name).split("_")) or "损失" in name
 
 
 def is_closing(names: Iterable[str]) -> bool:

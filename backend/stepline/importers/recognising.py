@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import chain, islice
 
@@ -12,12 +13,13 @@ from stepline.importers.imported import ImportedTask, Piece
 from stepline.store import SourceRow, Store
 
 
-def compared(store: Store, task: ImportedTask) -> tuple[SourceRow | None, bool]:
-    """The import this source was before, if any, and whether it is an older copy of that."""
+def compared(store: Store, task: ImportedTask, head: Callable[[], str]) -> tuple[SourceRow | None, bool]:
+    """The import this source was before, if any, and whether it is an older copy of that. `head`: `head_of` the task,
+    which reads its beginning again."""
     known = store.source(task.key)
     if known is not None and _still_there(store, known):
         return known, False
-    for candidate in store.sources_like(head_of(task)):
+    for candidate in store.sources_like(head()):
         if not _still_there(store, candidate):
             continue
         if is_prefix(candidate, task):

@@ -253,7 +253,8 @@ class Survey:
             if step is None:
                 continue
             if given.__class__ is str and (total := whole_after_slash(given)) is not None:
-                places.total = total
+                # An evaluation counts its own batches, which are fewer.
+                places.total = max(total, places.total or 0)
             if kind.closing:
                 places.read += 1
                 places.whole += 1

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -117,7 +117,7 @@ def import_paths(
                     task = placeless(task, lying) if lying else task
                     if asked or not was_removed(store, task):
                         take(task)
-                if following is not None and growing:
+                if following is not None and growing and lying is None:
                     following.begin(path, marks, found.tasks)
             results += [ImportResult(path, "failed", error=error) for error in found.refused]
         except ImportFailed as error:
@@ -221,7 +221,8 @@ def _take_in(store: Store, task: ImportedTask, watch: _Watch, growing: bool) -> 
     if recorded is not None:
         result.state, result.task_id = "recorded", recorded
         return result
-    known, is_older = compared(store, task)
+    head = cache(partial(head_of, task))
+    known, is_older = compared(store, task, head)
     if known is not None:
         told = [(run.records, run.digest) for run in known.runs]
         if is_older or told == counted(digests_of(task)):
@@ -247,7 +248,7 @@ def _take_in(store: Store, task: ImportedTask, watch: _Watch, growing: bool) -> 
             task.key,
             result.task_id,
             task.format,
-            head_of(task),
+            head(),
             tuple(
                 SourceRun(run_id, digest.records, digest.value())
                 for run_id, digest in zip(run_ids, digests, strict=True)

@@ -73,8 +73,8 @@ def read(path: Path) -> Reading:
     else:
         finished, words = "completed", None
     told = []
-    if run.others:
-        told.append("not taken: " + ", ".join(f"{count:,} {kind}" for kind, count in sorted(run.others.items())))
+    if others := [f"{count:,} {kind}" for kind, count in sorted(run.others.items()) if count]:
+        told.append(f"not taken: {', '.join(others)}")
     named = run.display_name or "/".join(part for part in (run.project, run.run_id) if part)
     return Reading(
         FORMAT,
@@ -103,7 +103,7 @@ def _rows(path: Path, remarks: Remarks, run: _Run) -> Iterator[Row]:
                 columns.update(row.values)
                 yield row
     if run.exit_code is not None:
-        values, _ = metrics_of(run.summary)
+        values, _ = metrics_of(_without(run.summary, _media(run.summary)))
         closing = {name: value for name, value in values.items() if name not in columns and name[0] != "_"}
         if closing:
             yield Row(closing, kind="train_end", details={"status": "failed" if run.exit_code else "completed"})
@@ -112,7 +112,10 @@ def _rows(path: Path, remarks: Remarks, run: _Run) -> Iterator[Row]:
 def _row(data: bytes, run: _Run) -> Row | None:
     for number, _, value in fields(data):
         if number == _HISTORY:
-            values, _ = metrics_of(_items(message(value)), divider=".")
+            items = _items(message(value))
+            media = _media(items)
+            values, left_out = metrics_of(_without(items, media), divider=".")
+            run.others.update({"media": len(media), "lists and long texts": left_out})
             return Row(values) if any(name[:1] != "_" for name in values) else None
         if number == _CONFIG:
             run.config.update(_items(message(value)))
@@ -126,6 +129,20 @@ def _row(data: bytes, run: _Run) -> Row | None:
         elif number in _SYSTEM:
             run.others[_SYSTEM[number]] += 1
     return None
+
+
+def _media(items: dict[str, Any]) -> set[str]:
+    """The names of pictures, tables and histograms, which have a `_type`: what wandb says of them is no figure of the
+    training."""
+    nested = {name for name, item in items.items() if isinstance(item, dict) and "_type" in item}
+    return nested | {name.removesuffix("._type") for name in items if name.endswith("._type")}
+
+
+def _without(items: dict[str, Any], media: set[str]) -> dict[str, Any]:
+    if not media:
+        return items
+    below = tuple(f"{name}." for name in media)
+    return {name: item for name, item in items.items() if name not in media and not name.startswith(below)}
 
 
 def _items(data: bytes) -> dict[str, Any]:

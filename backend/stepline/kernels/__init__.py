@@ -145,6 +145,9 @@ def widen(planes: Bytes, varying: int, held: int, out: Floats) -> None:
     (_compiled or plain).widen(planes, varying, held, out)
 
 
-def stretches(begins: Ints, firsts: Ints, steps: Ints, out: Ints) -> None:
-    """From begins[i] on, firsts[i] and steps[i] more at each place. begins: ascending from 0, below the length."""
+def stretches(begins: Ints, firsts: Ints, steps: Ints, out: Ints | Floats) -> None:
+    """From begins[i] on, firsts[i] and steps[i] more at each place. begins: ascending from 0, below the length.
+
+    out: int64, or float64 for whole numbers as such.
+    """
     (_compiled or plain).stretches(begins, firsts, steps, out)

@@ -128,6 +128,6 @@ def widen(planes: Bytes, varying: int, held: int, out: Floats) -> None:
     jitted.widen(planes, varying, np.uint64(held), out)
 
 
-def stretches(begins: Ints, firsts: Ints, steps: Ints, out: Ints) -> None:
+def stretches(begins: Ints, firsts: Ints, steps: Ints, out: Ints | Floats) -> None:
     """See `stepline.kernels.stretches`."""
     jitted.stretches(begins, firsts, steps, out)

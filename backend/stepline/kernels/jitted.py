@@ -353,7 +353,7 @@ def widen(planes, varying, held, out):
             out[begin + i] = numbers[i]
 
 
-@njit(types.void(_ints, _ints, _ints, _out_ints), nogil=True, cache=True)
+@njit([types.void(_ints, _ints, _ints, out) for out in (_out_ints, _out_floats)], nogil=True, cache=True)
 def stretches(begins, firsts, steps, out):
     for which in range(len(begins)):
         end = begins[which + 1] if which + 1 < len(begins) else len(out)

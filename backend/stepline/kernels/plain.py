@@ -170,7 +170,7 @@ def _put_planes(planes: Bytes, varying: int, split: Bytes) -> None:
             used += len(split)
 
 
-def stretches(begins: Ints, firsts: Ints, steps: Ints, out: Ints) -> None:
+def stretches(begins: Ints, firsts: Ints, steps: Ints, out: Ints | Floats) -> None:
     """See `stepline.kernels.stretches`."""
     lengths = np.diff(begins, append=len(out))
     place = np.arange(len(out)) - np.repeat(begins, lengths)

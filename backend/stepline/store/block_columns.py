@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stepline import kernels
 from stepline.kernels.halves import TWO, both
 from stepline.store import codec, sqlite
-from stepline.store.blocks import begin_of, places_with, sequences
+from stepline.store.blocks import begin_of, places_with
 from stepline.store.blocks import column as decoded
 from stepline.store.content import NO_STEP
 from stepline.store.rows import Columns
@@ -148,22 +149,18 @@ def _decode(
         codec.decode_into(sqlite.blob(connection, "block_series", "value", head.series), out.value)
         # All records of the block, of which those that have the metric are chosen.
         own = out if head.held == head.records else _empty(head.records)
-        own.sequence[:] = sequences(head.first, head.records, head.sequence)
+        if head.sequence is None:
+            kernels.stretches(np.zeros(1, np.int64), np.full(1, head.first), np.ones(1, np.int64), own.sequence)
+        else:
+            codec.decode_into(head.sequence, own.sequence)
         codec.decode_into(head.run, own.run)
         for name in columns:
             column = sqlite.blob(connection, "blocks", name, head.id)
             if name == "step":
-                _decode_step(column, own.step)
+                codec.decode_as_floats(column, own.step, NO_STEP)
             else:
                 codec.decode_into(column, getattr(own, name))
         if own is not out:
             places = places_with(decoded(sqlite.blob(connection, "blocks", "metric_set", head.id)), sets)
             for target, each in zip(out[:5], own[:5], strict=True):
                 target[:] = each[places]
-
-
-def _decode_step(data: bytes, out: Floats) -> None:
-    steps = decoded(data)
-    out[:] = steps
-    if steps.min() == NO_STEP:
-        out[steps == NO_STEP] = np.nan

@@ -140,6 +140,25 @@ def decode_into(data: bytes, out: Array) -> None:
         raise _damaged(str(error)) from error
 
 
+def decode_as_floats(data: bytes, out: NDArray[np.float64], absent: int) -> None:
+    """Likewise one array of int64 as float64, with NaN for each number that is `absent`, -2^62 or less."""
+    try:
+        heads, planes = _read(data)
+        head = heads[0]
+        if head.code == STRETCHES and head.length == len(out):
+            begins, firsts, distances = _stretches_of(planes, head.stretches, head.length)
+            # As 2^32 numbers at most go on from there, none of them is as low as that.
+            if firsts.min() > -(2**61) and distances.min() > -(2**29) and distances.max() < 2**29:
+                kernels.stretches(begins, firsts, distances, out)
+                return
+    except (struct.error, IndexError, ValueError) as error:
+        raise _damaged(str(error)) from error
+    numbers = np.empty(len(out), np.int64)
+    decode_into(data, numbers)
+    out[:] = numbers
+    out[numbers == absent] = np.nan
+
+
 class _Head(NamedTuple):
     code: int
     length: int
@@ -210,12 +229,16 @@ def _fill_planes(planes: NDArray[np.uint8], code: int, width: int, mask: int, al
 
 
 def _fill_stretches(data: NDArray[np.uint8], count: int, array: Array) -> None:
+    kernels.stretches(*_stretches_of(data, count, len(array)), array)
+
+
+def _stretches_of(data: NDArray[np.uint8], count: int, length: int) -> tuple[Array, Array, Array]:
     begins = data[: 4 * count].view(np.uint32).astype(np.int64)
     numbers = np.frombuffer(data[4 * count :].tobytes(), np.int64)
-    ends = np.append(begins[1:], len(array))
+    ends = np.append(begins[1:], length)
     if len(begins) != count or len(numbers) != 2 * count or begins[0] != 0 or bool((ends <= begins).any()):
         raise ValueError("stretches do not fit their column")
-    kernels.stretches(begins, numbers[:count], numbers[count:], array)
+    return begins, numbers[:count], numbers[count:]
 
 
 def _damaged(why: str) -> DatabaseDamaged:

@@ -73,7 +73,7 @@ class Levels:
 _NAMES = tuple(each.name for each in fields(Levels))
 
 
-def _cells(bucket: Ints, run: Ints) -> tuple[Ints | None, Ints]:
+def _cells(bucket: Ints, run: NDArray[np.integer]) -> tuple[Ints | None, Ints]:
     """(order that brings the points of each bucket and run together, None where they stand so; where each begins)."""
     order = None
     if len(run) and bool((run != run[0]).any()):
@@ -95,7 +95,14 @@ def _chosen(column: NDArray[Kind], index: Ints, nothing: float) -> NDArray[Kind]
 
 
 def build(
-    sequence: Ints, run: Ints, step: Floats, time: Floats, value: Floats, shift: int, *, summed: bool = True
+    sequence: Ints,
+    run: NDArray[np.integer],
+    step: Floats,
+    time: Floats,
+    value: Floats,
+    shift: int,
+    *,
+    summed: bool = True,
 ) -> Levels:
     """Of points, ascending by sequence. Not `summed`: total, lowest_step and highest_step are left NaN, which takes a
     third of the time."""
@@ -115,13 +122,14 @@ def build(
         lowest_step, highest_step = np.fmin.reduceat(step, starts), np.fmax.reduceat(step, starts)
     index = np.stack([found.minimum_at, found.maximum_at, found.first_at, found.last_at, found.non_finite_at])
     return Levels(
-        sequence[starts] >> shift, run[starts], _chosen(value, index, np.nan), _chosen(sequence, index, -1),
+        sequence[starts] >> shift, run[starts].astype(np.int64),
+        _chosen(value, index, np.nan), _chosen(sequence, index, -1),
         _chosen(step, index, np.nan), _chosen(time, index, np.nan), lowest_step, highest_step,
         total, found.finite_count, found.non_finite_count,
     )  # fmt: skip
 
 
-def _cells_of_points(sequence: Ints, run: Ints, shift: int) -> tuple[Ints | None, Ints]:
+def _cells_of_points(sequence: Ints, run: NDArray[np.integer], shift: int) -> tuple[Ints | None, Ints]:
     """As `_cells`. Of one run without gaps, as most are, the bucket of each point need not be asked for."""
     first, last = int(sequence[0]), int(sequence[-1])
     if last - first + 1 == len(sequence) and not bool((run != run[0]).any()):

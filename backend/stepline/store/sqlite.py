@@ -2,7 +2,7 @@
 
 The rest of the package speaks peewee and no dialect, so that another database needs another module like this one.
 
-- A connection a thread, opened at its first query. `close` ends them all.
+- A connection a thread, opened at its first query and closed with the thread. `close` ends them all.
 - Write-ahead log: readers never wait for the writer, nor it for them. `synchronous=NORMAL` may lose the newest commits
   in a power cut but never mixes them up; the journals still have what they held.
 - The file is read and not mapped, and little of it is kept: the system keeps it for all connections at once. Mapped, a
@@ -67,7 +67,7 @@ class _Cursor(sqlite3.Cursor):
 
 
 class Connection(sqlite3.Connection):
-    """Of one thread, closed by any; can be referred to weakly, so that one that a thread leaves closes with it."""
+    """Of one thread, closed by any."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -98,6 +98,19 @@ class Connection(sqlite3.Connection):
             self._guard.release()
 
 
+class _Hold:
+    """A thread's hold on its connection, which ends with the thread. The connection itself would wait for the garbage
+    collector, as its cache of statements refers to it: hundreds of requests' connections were open, with their files
+    and pages."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __del__(self) -> None:
+        with suppress(sqlite3.Error):
+            self._connection.end()
+
+
 class Database(peewee.SqliteDatabase):
     """The database at `path`, which must be ours or not there yet (see `inspect`). Not writable: queries only."""
 
@@ -105,6 +118,7 @@ class Database(peewee.SqliteDatabase):
         self.path = path
         self._connections: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._connections_lock = threading.Lock()
+        self._own = threading.local()
         self._ended = False
         pragmas: list[tuple[str, Any]] = [("mmap_size", 0), ("cache_size", -CACHE_KIB), ("temp_store", "memory")]
         if writable:
@@ -125,6 +139,7 @@ class Database(peewee.SqliteDatabase):
                 connection.end()
                 raise StoreError(f"The database {self.path} is closed", action="Open it again")
             self._connections.add(connection)
+        self._own.hold = _Hold(connection)
         return connection
 
     def connection(self) -> Any:

@@ -4,11 +4,14 @@
  */
 import { CustomChart } from 'echarts/charts'
 import { GraphicComponent, GridComponent } from 'echarts/components'
-import { graphic, use } from 'echarts/core'
+import { graphic, registerPostInit, use } from 'echarts/core'
 import { CanvasRenderer } from 'echarts/renderers'
 import { trace, type Traced } from './picture'
 
 use([CustomChart, GridComponent, GraphicComponent, CanvasRenderer])
+
+// Nothing in a chart moves by itself, and yet each would look for movement in ten frames after it was drawn.
+registerPostInit((chart) => chart.getZr().setSleepAfterStill(1))
 
 graphic.registerShape(
   'curve',

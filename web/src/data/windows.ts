@@ -9,7 +9,8 @@
 import { shallowRef, triggerRef, type ShallowRef } from 'vue'
 import type { Axis } from '../wire'
 import { isAborted, type Api, type WindowQuery } from './api'
-import { firstFrom, type Frame, type SeriesFrame } from './frame'
+import type { Frame, SeriesFrame } from './frame'
+import { sequencesOf, serves, wider } from './reach'
 import { appendTail } from './tail'
 import type { Span } from './view'
 
@@ -17,11 +18,13 @@ import type { Span } from './view'
 export const POINTS = 4000
 const BEYOND = 1000
 const KEPT_TASKS = 6
-/** A finer window is fetched when less than this part of a span is left beside the view, or it is wider than so many spans. */
+/** A finer window is fetched when less than this part of a span is left beside the view, or it is too wide for it. */
 const EDGE = 0.5
-const COARSEST = 4.5
 
-/** Raw lines alone are asked for when the smoothed ones, which go through every point, take longer than this. */
+/**
+ * Raw lines alone are shown when the smoothed ones, which go through every point, take longer than this. They are asked for at
+ * once: while a page is made, no timer fires for 0.3 seconds, and then they are there.
+ */
 const PATIENCE_MS = 80
 
 export interface WindowState {
@@ -81,9 +84,10 @@ class Layer {
     this.keeping = keep
     const mine = new AbortController()
     this.request = mine
-    const impatient = raw && setTimeout(() => void this.loadRaw(mine, raw.fetchFrame, cover, raw.onThere), PATIENCE_MS)
     try {
-      const frame = await fetchFrame(mine.signal)
+      const coming = fetchFrame(mine.signal)
+      if (raw) void this.loadRaw(mine, raw.fetchFrame, cover, raw.onThere)
+      const frame = await coming
       if (this.request !== mine) return false
       const series: Series = keep ? new Map(this.series) : new Map()
       for (const one of frame.series) series.set(one.name, this.caughtUp(one))
@@ -91,7 +95,6 @@ class Layer {
       this.cover = cover
       return true
     } finally {
-      clearTimeout(impatient)
       if (this.request === mine) this.stop()
     }
   }
@@ -104,7 +107,9 @@ class Layer {
     onThere: () => void,
   ): Promise<void> {
     if ([...this.asked].every((name) => this.series.has(name))) return
-    const frame = await fetchFrame(mine.signal).catch(() => null) // the request for all of it tells what is wrong
+    const coming = fetchFrame(mine.signal).catch(() => null) // the request for all of it tells what is wrong
+    await new Promise((passed) => setTimeout(passed, PATIENCE_MS))
+    const frame = await coming
     if (frame === null || this.request !== mine) return
     if (this.series.size === 0) this.cover = cover
     const missing = frame.series.filter((one) => !this.series.has(one.name))
@@ -181,6 +186,7 @@ export function keepWindows(options: WindowsOptions): Windows {
   let newest = 0
   let settling: ReturnType<typeof setTimeout> | null = null
   let gathering = false
+  let shownFiner: Series | null = null
   /** What the request for the zoomed part, which may be under way, covers. */
   let asked: Span = { first: 0, last: 0 }
 
@@ -189,11 +195,15 @@ export function keepWindows(options: WindowsOptions): Windows {
 
   /** What is in view, after a zoom or with a finer window: the whole is as it was, and what hangs on it is left alone. */
   function publishView(): void {
+    shownFiner = finer()
+    frames.value = new Map([...whole.series, ...(shownFiner ?? [])])
+  }
+
+  /** The finer window, where it has all that is in view. */
+  function finer(): Series | null {
     const { zoom } = state
-    const fine = zoom !== null && detail.cover.first <= zoom.first && zoom.last <= detail.cover.last
-    const shown: Series = new Map(whole.series)
-    if (fine) for (const [name, one] of detail.series) shown.set(name, one)
-    frames.value = shown
+    const covered = zoom !== null && detail.cover.first <= zoom.first && zoom.last <= detail.cover.last
+    return covered && detail.series.size > 0 ? detail.series : null
   }
 
   function publish(): void {
@@ -336,7 +346,7 @@ export function keepWindows(options: WindowsOptions): Windows {
         publish()
         void loadWhole([...names()], false)
       } else if (zoomed) {
-        publishView()
+        if (finer() !== shownFiner) publishView()
         if (next.zoom === null) detail.drop()
         else settle(settleMs)
       }
@@ -372,33 +382,4 @@ export function keepWindows(options: WindowsOptions): Windows {
       detail.stop()
     },
   }
-}
-
-/** A span with so many of its own widths more on either side. */
-function wider(span: Span, widths: number): Span {
-  const by = (span.last - span.first) * widths
-  return { first: span.first - by, last: span.last + by }
-}
-
-/** Whether a window drawn from `cover` shows `zoom` fine enough, with so many widths to spare on either side. */
-function serves(cover: Span, zoom: Span, spare: number): boolean {
-  const { first, last } = wider(zoom, spare)
-  const fine = cover.last - cover.first <= COARSEST * (zoom.last - zoom.first)
-  return fine && cover.first <= first && last <= cover.last
-}
-
-/** The sequences whose places on the axis lie within the span, over all lines; places ascend within a run. */
-function sequencesOf(series: ReadonlyMap<string, SeriesFrame>, span: Span): Span | null {
-  let first = Infinity
-  let last = -Infinity
-  for (const one of series.values()) {
-    for (const { raw } of one.lines) {
-      const from = Math.max(0, firstFrom(raw.x.values, span.first) - 1)
-      const to = Math.min(raw.x.length, firstFrom(raw.x.values, span.last) + 1)
-      if (from >= to) continue
-      first = Math.min(first, raw.sequence.at(from))
-      last = Math.max(last, raw.sequence.at(to - 1))
-    }
-  }
-  return first <= last ? { first, last } : null
 }
