@@ -168,3 +168,54 @@ def test_a_line_that_grows_very_long_is_exact_with_and_without_its_finest_bucket
             begin, stop = np.searchsorted(sequence[: len(whole)], [first, last])
             assert_extremes(store, window, "smooth", whole[begin:stop])
             assert window.bucket > 256
+
+
+class WithoutPoints:
+    """A store that gives levels alone."""
+
+    def __init__(self, store):
+        self._store = store
+
+    def __getattr__(self, name):
+        assert not name.startswith("columns"), "points were read"
+        return getattr(self._store, name)
+
+
+def test_the_few_points_of_many_records_come_from_levels(tmp_path):
+    """Two runs that live at once; values alone, in pairs, three together, and what is not finite."""
+    store = Store.open(tmp_path / "s.db", writable=True)
+    process = Process(1, 1.0, "host", None, None)
+    rng = np.random.default_rng(8)
+    for run in ("a", "b"):
+        store.begin_run(Header(TASK, "demo", None, run, 100.0, process, None, {}))
+    block = 40_000
+    for part in range(8):
+        time = 1e3 + part * block + np.arange(block) / 8
+        at = np.sort(rng.choice(block // 2_000, 14, replace=False)) * 2_000 + rng.integers(0, 1_000, 14)
+        at = np.unique(np.concatenate([at, at[:4] + 1, [39_990, 39_991, 39_992] if part == 7 else []])).astype(int)
+        values = rng.normal(size=len(at))
+        values[[2, 9, 11]] = np.nan, np.inf, -np.inf
+        metrics = {"loss": Values(None, np.full(block, 1.0)), "eval_loss": Values(at, values)}
+        columns = RecordColumns(time, step=part * block + np.arange(block), metrics=metrics)
+        store.append("ab"[part % 2], columns, position=part + 1)
+    count, alone = 8 * block, History(WithoutPoints(store))
+    for first, last in ((0, count - 1_000), (12_345, 222_222), (100_000, 200_000)):
+        window = alone.window(TASK, "eval_loss", first=first, last=last)
+        columns = store.columns(TASK, "eval_loss", first, last)
+        order = np.argsort(columns.run, kind="stable")
+        assert window.bucket == 1
+        np.testing.assert_array_equal(window.raw.sequence, columns.sequence[order])
+        finite = np.where(np.isfinite(columns.value), columns.value, np.nan)[order]
+        for name, wanted in (("value", finite), ("step", columns.step[order]), ("time", columns.time[order])):
+            np.testing.assert_array_equal(getattr(window.raw, name), wanted)
+        np.testing.assert_array_equal(window.marks.value, columns.value[order][~np.isfinite(columns.value[order])])
+    history, smoothing = History(store), Smoothing(20, 5)
+    for first, last in ((0, count), (0, count - 1_000), (12_345, 222_222)):
+        every = {"first": first, "last": last, "smoothing": smoothing}
+        window = history.window(TASK, "eval_loss", **every)
+        brute = history.window(TASK, "eval_loss", points=10**6, **every)
+        for name in ("sequence", "step", "value"):
+            np.testing.assert_array_equal(getattr(window.smooth, name), getattr(brute.smooth, name))
+            np.testing.assert_array_equal(getattr(window.raw, name), getattr(brute.raw, name))
+        assert window.lines == brute.lines
+    store.close()

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable, Sequence
 
 from stepline.errors import SeriesNotFound, UsageError
-from stepline.history import frames
+from stepline.history import frames, sparse
 from stepline.history.axes import AXES, Place, check_axis, places
 from stepline.history.curve import Curve, NobodyWaits, always
 from stepline.history.derived import DERIVED, Derived, derived_names
@@ -27,8 +27,9 @@ from stepline.history.series import Series
 from stepline.history.smoothing import Smoothing
 from stepline.history.source import Source
 from stepline.history.tails import Tails
-from stepline.history.thinning import cells, same_lines
+from stepline.history.thinning import Cells, cells, same_lines
 from stepline.history.windows import POINTS, Drawn, DrawnLine, Marks, Window, of_cells, of_points
+from stepline.kernels import Floats
 
 __all__ = [
     "AXES",
@@ -207,13 +208,25 @@ class History:
                 summed = same_lines(found, chosen)
             superseded = curve.superseded_from(cursor) if several else dict.fromkeys(chosen.lines.tolist())
             return of_cells(curve.name, chosen, summed, place, superseded, first, last)
-        smoothed = None
-        if smoothing.on:
-            series, smoothed, _ = self._smoothed.points(curve, smoothing, first, last, cursor)
-        else:
-            series = curve.points(first, last)
+        series, smoothed = self._points(curve, chosen, first, last, cursor, smoothing)
         superseded = curve.superseded_from(cursor) if several else series.superseded_from
         return of_points(series, smoothed, place, superseded, first, last)
+
+    def _points(
+        self, curve: Curve, chosen: Cells | None, first: int, last: int, cursor: int, smoothing: Smoothing
+    ) -> tuple[Series, Floats | None]:
+        """The points in [first, last) and their smoothed values. chosen: the cells of a window that is not short."""
+        few = None if chosen is None else sparse.points(curve, chosen, first, last)
+        if few is not None:
+            series, shift = few
+            if not smoothing.on:
+                return series, None
+            smoothed = sparse.smoothed(self._smoothed.levels(curve, smoothing, shift, first, last, cursor), series)
+            if smoothed is not None:
+                return series, smoothed
+        if not smoothing.on:
+            return curve.points(first, last), None
+        return self._smoothed.points(curve, smoothing, first, last, cursor)[:2]
 
     def _logged(self, task_id: str) -> list[str]:
         return [metric.name for metric in self._source.metrics(task_id) if metric.kind == "number"]
