@@ -72,6 +72,8 @@ def test_a_million_lines(open_page, language: str):
     expect(lines.filter(has_text=f"{LINES // 2 - 2:,}")).to_be_visible()
     assert lines.count() < 60
 
+    searches: list[str] = []
+    page.on("request", lambda request: searches.append(request.url) if "search=needle" in request.url else None)
     log.get_by_role("searchbox").fill("needle")
     expect(count).to_have_text(words["found"])
     expect(lines).to_have_count(1)
@@ -79,6 +81,7 @@ def test_a_million_lines(open_page, language: str):
     # From the line to the curves, and back.
     lines.first.dblclick()
     wait_for_drawn(page, 150, 201)
+    assert len(searches) == 1, "facts that tell nothing new ask for nothing"
     expect(page.get_by_test_id("zoom-back")).to_be_visible()
     log.get_by_role("searchbox").fill("")
     expect(count).to_have_text(words["count"])
