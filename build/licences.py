@@ -72,6 +72,8 @@ def distributions(site: Path) -> Iterator[tuple[str, str, list[Path]]]:
         found = texts(folder)
         if not found and "LGPL" in said:  # Qt's wheels name their licences and bring no text
             found = [path for path in (COMMON / "LGPL-3", COMMON / "GPL-3") if path.is_file()]
+        if not found and "Apache-2.0" in said:  # arro3's wheels bring no text of it either; it is this project's own
+            found = [ROOT / "LICENSE"]
         if not found:  # nvidia-ml-py has its licence in its module alone
             modules = [site / str(path) for path in each.files or [] if path.suffix == ".py" and len(path.parts) == 1]
             found = [path for path in modules if "Redistribution" in head(path)]

@@ -139,3 +139,13 @@ def test_what_was_said_of_hyperparameters_is_no_training_of_its_own(tmp_path):
     )  # fmt: skip
     (task,) = gathered(tmp_path).tasks
     assert task.runs[0].settings == {"lr": 0.5, "hparam/accuracy": 0.75}
+
+
+def test_where_nothing_tells_times_checkpoints_make_no_duration(tmp_path):
+    for last in (10, 20):
+        state = trainer_state(tmp_path / f"checkpoint-{last}" / "trainer_state.json", log_history(range(1, last + 1)))
+        os.utime(state, (1_700_000_000 + last, 1_700_000_000 + last))
+        (state.parent / "model.safetensors").write_bytes(b"0")
+    (task,) = gathered(tmp_path).tasks
+    assert {record.time for record in task.runs[0].records()} == {1_700_000_020.0}
+    assert [record.step for record in task.runs[0].records() if record.kind == "checkpoint"] == [10, 20]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ STEPS = 60
 WORDS = {
     "en": {
         "live": "Live", "review": "Review", "running": "Running", "completed": "Completed", "duration": "Duration",
-        "remaining": "Time remaining", "said": "Training Completed.", "end": "Run 1 completed at step 60",
+        "remaining": "Time remaining", "secs": "s", "said": "Training Completed.", "end": "Run 1 completed at step 60",
         "loss": ("Loss", "falling", "falls step by step"),
         "learning_rate": ("Learning rate", "by schedule", "changes as the schedule says"),
         "samples_per_second": ("Training speed", "steady", "steady"),
@@ -28,7 +29,7 @@ WORDS = {
     },
     "zh": {
         "live": "实时监控", "review": "历史回顾", "running": "运行中", "completed": "已完成", "duration": "用时",
-        "remaining": "预计剩余时间", "said": "训练已完成。", "end": "第 1 次运行完成于第 60 步",
+        "remaining": "预计剩余时间", "secs": "秒", "said": "训练已完成。", "end": "第 1 次运行完成于第 60 步",
         "loss": ("当前损失", "下降", "逐步下降"),
         "learning_rate": ("学习率", "按调度", "按调度策略变化"),
         "samples_per_second": ("训练速度", "平稳", "稳定"),
@@ -39,14 +40,18 @@ WORDS = {
 pytestmark = pytest.mark.parametrize("language", ["en", "zh"])
 
 
-def running(home: Home) -> tuple[Header, Path]:
-    head = replace(homes.header("live", total=STEPS), process=homes.Process.current())
+def running(home: Home, total: int = STEPS) -> tuple[Header, Path]:
+    """One that logs a step a second, until now."""
+    head = replace(homes.header("live", total=total), process=homes.Process.current(), time=time.time() - STEPS)
     return head, homes.write(home, head, [homes.step(n, head.time, STEPS) for n in range(1, STEPS + 1)])
 
 
 def test_each_figure_goes_against_its_ideal_and_has_its_line(home: Home, open_page, language: str):
-    running(home)
+    running(home, 2 * STEPS)
     page, words = open_page(language), WORDS[language]
+    expect(page.get_by_test_id("strip-remaining")).to_have_text(
+        re.compile(rf"{words['remaining']}\s*\d+.*{words['secs']}")
+    )
     for metric in ("loss", "learning_rate", "samples_per_second"):
         label, trend, ideal = words[metric]
         figure = page.get_by_test_id(f"figure-{metric}")

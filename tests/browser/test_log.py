@@ -75,6 +75,7 @@ def test_a_million_lines(open_page, language: str):
     log.get_by_role("searchbox").fill("needle")
     expect(count).to_have_text(words["found"])
     expect(lines).to_have_count(1)
+    expect(lines).to_contain_text("a needle in the hay")
     # From the line to the curves, and back.
     lines.first.dblclick()
     wait_for_drawn(page, 150, 201)

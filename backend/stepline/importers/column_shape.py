@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepline.importers.columns import cut
+from stepline.importers.course import Course, Walk
 from stepline.importers.imported import ImportedRun, Piece, Reading, Row, single
 from stepline.importers.row_columns import RowColumns
-from stepline.importers.row_shape import Course, RowShape, Walk
+from stepline.importers.row_shape import RowShape
 from stepline.importers.survey import Survey
 from stepline.kernels.ahead import read_ahead
 from stepline.kernels.events import Rows

@@ -18,6 +18,7 @@ from pathlib import Path
 from stepline.importers import console, event_file, json_rows, sniffing, table
 from stepline.importers.column_shape import ColumnShape
 from stepline.importers.columns import part_of
+from stepline.importers.course import Course
 from stepline.importers.digests import HEAD_RECORDS, Digest
 from stepline.importers.imported import (
     ROWS_KEPT,
@@ -35,7 +36,7 @@ from stepline.importers.imported import (
 )
 from stepline.importers.lines import encoding_of
 from stepline.importers.opening import HEAD_BYTES, Opened
-from stepline.importers.row_shape import Course, RowShape, told_apart
+from stepline.importers.row_shape import RowShape, told_apart
 from stepline.importers.survey import Survey
 from stepline.kernels.ahead import read_ahead
 from stepline.recording.journal import Record

@@ -108,7 +108,8 @@ def joined(leading: ImportedTask, others: Iterable[ImportedTask]) -> ImportedTas
 
 
 def with_marks(task: ImportedTask, marks: list[Record]) -> ImportedTask:
-    """`marks` (checkpoints, by step) put into the last run, each after the records of its step."""
+    """`marks` (checkpoints, by step) put into the last run, each after the records of its step. Where the source tells
+    no times they bear its date too: a folder's own date is the copy's, and made years of a training that took hours."""
     if not marks:
         return task
     *others, last = task.runs
@@ -117,6 +118,8 @@ def with_marks(task: ImportedTask, marks: list[Record]) -> ImportedTask:
     end = len(records) - (bool(records) and records[-1].kind == "train_end")
     for mark in sorted(marks, key=lambda mark: mark.step or 0, reverse=True):
         place = min(bisect.bisect_right(steps, mark.step or 0), end)
+        if not task.has_times and records:
+            mark = replace(mark, time=records[0].time)
         records.insert(place, mark)
     return replace(task, runs=[*others, _run(last, records)], stream=None, parts=None, reading=None)
 

@@ -50,6 +50,28 @@ describe('pages', () => {
     expect(log.asked.map(({ offset }) => offset)).toEqual([PAGE_ROWS])
   })
 
+  it('fetch what is in view again where the same query begins anew', async () => {
+    const log = logOf(1000)
+    const pages = keepLogPages(log.fetchLog)
+    for (const first of [{ total: 1000, rows: [rowOf(999)] }, undefined]) {
+      pages.ask({ search: '' }, first)
+      await log.answer()
+      pages.ensure(500, 540)
+      await log.answer()
+      pages.ask({ search: '' }, first)
+      expect(pages.rowAt(500) !== undefined).toBe(first === undefined)
+      await log.answer()
+      await log.answer()
+      expect(pages.rowAt(500)?.sequence).toBe(499)
+    }
+    // Of another query nobody has seen a place.
+    log.asked.length = 0
+    pages.ask({ search: 'loss' })
+    await log.answer()
+    await log.answer()
+    expect(log.asked.map(({ offset }) => offset)).toEqual([0])
+  })
+
   it('keep a bounded number of rows', async () => {
     const log = logOf(1_000_000)
     const pages = keepLogPages(log.fetchLog)

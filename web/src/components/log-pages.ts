@@ -19,7 +19,10 @@ export interface LogPages {
   rowAt(place: number): LogRow | undefined
   /** Fetches what is missing between two places, the second not included. */
   ensure(first: number, last: number): void
-  /** Begins anew with this query; its first page, where that is known already, is not fetched. */
+  /**
+   * Begins anew with this query; its first page, where that is known already, is not fetched. Where the query is the same, what
+   * is there stays until the answer comes, and what is in view is fetched again: the list has not moved, so nobody asks for it.
+   */
   ask(query: Pick<LogQuery, 'kinds' | 'search'>, first?: LogPage): void
   stop(): void
 }
@@ -32,8 +35,13 @@ export function keepLogPages(fetchLog: (query: LogQuery, signal?: AbortSignal) =
   let asked: Pick<LogQuery, 'kinds' | 'search'> = {}
   let under = new Set<number>()
   let abort = new AbortController()
+  let inView = { first: 0, last: 0 }
+  /** What is there was asked for before the query began anew. */
+  let stale = false
 
   function take(page: number, answer: LogPage): void {
+    if (stale) pages.clear()
+    stale = false
     pages.set(page, answer.rows)
     total.value = answer.total
     known.value = true
@@ -47,7 +55,10 @@ export function keepLogPages(fetchLog: (query: LogQuery, signal?: AbortSignal) =
     mine.add(page)
     try {
       const answer = await fetchLog({ ...asked, newest: true, offset: page * PAGE_ROWS, limit: PAGE_ROWS }, signal)
-      if (!signal.aborted) take(page, answer)
+      if (signal.aborted) return
+      const anew = stale || !known.value
+      take(page, answer)
+      if (anew) ensure(inView.first, inView.last)
     } catch (failure) {
       if (!signal.aborted && !isAborted(failure)) error.value = errorBody(failure)
     } finally {
@@ -67,24 +78,33 @@ export function keepLogPages(fetchLog: (query: LogQuery, signal?: AbortSignal) =
     under = new Set()
   }
 
+  function ensure(first: number, last: number): void {
+    inView = { first, last }
+    const until = known.value ? Math.min(last, total.value) : last
+    for (let page = Math.floor(first / PAGE_ROWS); page * PAGE_ROWS < until; page += 1) {
+      if (!pages.has(page) && !under.has(page)) void fetchPage(page)
+    }
+  }
+
   return {
     total,
     known,
     error,
     rowAt: (place) => pages.get(Math.floor(place / PAGE_ROWS))?.[place % PAGE_ROWS],
-    ensure(first, last) {
-      const until = known.value ? Math.min(last, total.value) : last
-      for (let page = Math.floor(first / PAGE_ROWS); page * PAGE_ROWS < until; page += 1) {
-        if (!pages.has(page) && !under.has(page)) void fetchPage(page)
-      }
-    },
+    ensure,
     ask(query, first) {
       stop()
+      stale = JSON.stringify(query) === JSON.stringify(asked)
+      if (!stale) {
+        inView = { first: 0, last: 0 }
+        pages.clear()
+        known.value = false
+      }
       asked = query
-      pages.clear()
-      known.value = false
-      if (first) take(0, first)
-      else void fetchPage(0)
+      if (first) {
+        take(0, first)
+        ensure(inView.first, inView.last)
+      } else void fetchPage(0)
     },
     stop,
   }
