@@ -44,9 +44,14 @@ def test_an_exception_ends_the_run_of_a_callback_that_was_added_later(home: Home
 
 
 def test_ctrl_c_stops(home: Home, output: Path) -> None:
+    # A shell that starts the tests in the background has them ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     trainer = build(output, home.path, callbacks=(At(15, lambda *_: signal.raise_signal(signal.SIGINT)),))
-    with pytest.raises(KeyboardInterrupt):
-        trainer.train()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            trainer.train()
+    finally:
+        signal.signal(signal.SIGINT, before)
     journal = only_journal(home.path)
     assert (journal.status, journal.end.message) == ("stopped", "Interrupted (Ctrl-C)")
     assert journal.steps == [10]
