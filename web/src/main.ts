@@ -5,6 +5,9 @@ import { useSession } from './data/session'
 import { applyLanguage, i18n } from './i18n'
 import './styles/index.css'
 
+// The browser would keep an entry for each request, and nobody reads them: 250 after 30 minutes of a training watched live.
+performance.setResourceTimingBufferSize(0)
+
 const session = useSession()
 watchEffect(() => {
   document.documentElement.dataset.theme = session.theme.value
