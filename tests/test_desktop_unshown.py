@@ -1,0 +1,108 @@
+"""What the window knows before it is shown: its place, its language, its libraries, and whether there is a display."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stepline.errors import Unavailable
+from stepline_desktop import surroundings
+from stepline_desktop.place import MINIMUM, Place, Screen, fit, from_setting
+from stepline_desktop.words import CHINESE, ENGLISH, words
+from tests.journals import run_python
+
+screens = st.builds(
+    Screen, st.integers(-4000, 4000), st.integers(-4000, 4000), st.integers(500, 5000), st.integers(500, 5000)
+)
+places = st.builds(
+    Place,
+    st.integers(-10, 9000),
+    st.integers(-10, 9000),
+    st.none() | st.integers(-9000, 9000),
+    st.none() | st.integers(-9000, 9000),
+    st.booleans(),
+)
+
+
+@settings(deadline=None)
+@given(places)
+def test_a_place_comes_back_from_the_settings(place: Place) -> None:
+    assert from_setting(json.loads(json.dumps(place.to_setting()))) == place
+
+
+@settings(deadline=None)
+@given(st.none() | st.booleans() | st.floats() | st.text() | st.dictionaries(st.text(), st.text()))
+def test_a_setting_of_another_form_is_the_standard_place(value: object) -> None:
+    assert from_setting(value) == Place()
+    assert from_setting({"width": value, "height": 1, "x": 0, "y": 0}) == Place()
+
+
+@settings(deadline=None)
+@given(places, st.lists(screens, min_size=1, max_size=3))
+def test_a_window_can_be_seen_and_moved(place: Place, every: list[Screen]) -> None:
+    fitted = fit(place, every)
+    assert fitted.width >= MINIMUM[0]
+    assert fitted.height >= MINIMUM[1]
+    assert any(fitted.width <= max(screen.width, MINIMUM[0]) for screen in every)
+    if fitted.x is not None:
+        assert any(screen.y <= (fitted.y or 0) < screen.y + screen.height for screen in every)
+    assert fitted.maximized == place.maximized
+
+
+def test_a_place_on_a_screen_stays_as_it_is() -> None:
+    place = Place(1000, 700, 2000, 40)
+    assert fit(place, [Screen(0, 0, 1920, 1080), Screen(1920, 0, 1920, 1080)]) == place
+
+
+@pytest.mark.parametrize(
+    ("setting", "lang", "said"),
+    [
+        ("zh", "en_GB.UTF-8", CHINESE),
+        ("en", "zh_CN.UTF-8", ENGLISH),
+        (None, "zh_CN.UTF-8", CHINESE),
+        (None, "C", ENGLISH),
+    ],
+)
+def test_the_window_speaks_the_pages_language(
+    setting: str | None, lang: str, said: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", lang)
+    assert words(setting) == said
+
+
+def test_qt_is_loaded_without_every_name_of_it() -> None:
+    pytest.importorskip("PySide6.QtWebEngineWidgets", reason="Qt is missing: make setup")
+    done = run_python(
+        "import sys\n"
+        "from stepline_desktop.binding import stand_in_for_qtpy\n"
+        "stand_in_for_qtpy()\n"
+        "import stepline_desktop.qt, webview.platforms.qt\n"
+        "from PySide6 import QtGui, QtWebEngineCore\n"
+        "assert sys.modules['qtpy.QtWidgets'].QAction is QtGui.QAction\n"
+        "assert webview.platforms.qt.QWebPage is QtWebEngineCore.QWebEnginePage\n"
+        "assert not hasattr(sys.modules['qtpy'], '__file__')\n"
+        "assert not hasattr(sys.modules['qtpy.QtCore'], 'QNoSuchClass')\n"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "set_names", [{}, {"DISPLAY": ":4711"}, {"WAYLAND_DISPLAY": "nothing-4711"}, {"QT_QPA_PLATFORM": "xcb"}]
+)
+def test_without_a_display_no_window_can_open(set_names: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    if importlib.util.find_spec("webview") is None:
+        pytest.skip("pywebview is missing: make setup")
+    for name in ("WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in set_names.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Unavailable) as caught:
+        surroundings.prepare()
+    assert caught.value.why
+    assert caught.value.action
+    # A browser would open where the window cannot: it is not said to be open.
+    assert not surroundings.has_display()
