@@ -162,7 +162,8 @@ def test_the_first_of_millions_of_lines_is_reached_by_bar_keys_and_wheel(open_pa
     scroller.evaluate("element => { element.scrollTop = element.scrollHeight / 3 }")
     place = """() => {
       const top = document.querySelector('.log-table .scroller').getBoundingClientRect().top
-      const line = [...document.querySelectorAll('.log-record')].find((one) => one.getBoundingClientRect().top > top - 1)
+      const lines = [...document.querySelectorAll('.log-record')]
+      const line = lines.find((one) => one.getBoundingClientRect().top > top - 1)
       return Number(line.getAttribute('aria-rowindex')) + (top - line.getBoundingClientRect().top) / 22
     }"""
     box = scroller.bounding_box()
