@@ -78,7 +78,7 @@ def test_tensorboard_comes_back_whole(store, elsewhere, tmp_path):
 
 
 def test_tensorboard_keeps_kinds_that_the_names_do_not_tell(home, elsewhere, tmp_path):
-    """An evaluation's row with a metric of no such name, a step that logs an evaluation's loss, texts, nothing at all."""
+    """An evaluation with a metric of another name, a step with an evaluation loss, texts, nothing at all."""
     with stepline.record("recorded", home=home) as run:
         run.evaluation({"eval_loss": 1.5, "percentage": 7.41}, step=1, epoch=0.5)
         run.log({"eval_loss": 1.25}, step=2)
