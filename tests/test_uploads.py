@@ -89,6 +89,21 @@ def _goes_away(home, app, asked):
     assert app.store.tasks() == []
 
 
+@pytest.mark.parametrize(
+    ("chosen", "best", "name"),
+    [
+        ("trainer_state.json", None, "trainer_state, 50 steps"),
+        ("trainer_state.json", "./out/whisper-ja/checkpoint-40", "whisper-ja"),
+        ("checkpoint-50/trainer_state.json", "C:\\runs\\我的训练\\checkpoint-40", "我的训练"),
+        ("checkpoint-50/trainer_state.json", "checkpoint-40", "trainer_state, 50 steps"),
+        ("my-state.json", "./out/whisper-ja/checkpoint-40", "my-state"),
+    ],
+)
+def test_a_file_that_every_training_has_is_named_by_what_it_says(app, tmp_path, chosen, best, name):
+    state = trainer_state(tmp_path / "state.json", log_history(range(10, 51, 10)), best_model_checkpoint=best)
+    assert send(app, {chosen: state.read_bytes()}).json["imported"][0]["name"] == name
+
+
 def test_one_that_fails_stops_no_other(home, app):
     found = send(app, {"a.jsonl": rows(5), "notes.md": b"dear diary\n"}).json["imported"]
     assert sorted((each["path"], each["state"]) for each in found) == [("a.jsonl", "imported"), ("notes.md", "failed")]

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from stepline.errors import SteplineError
 from stepline.importers.imported import ImportedRun, ImportedTask, Remark
-from stepline.importers.naming import unpacked_name
+from stepline.importers.naming import folder_name, says_nothing, unpacked_name
 from stepline.importers.recognising import digests_of
 from stepline.recording.journal import Record
 
@@ -26,6 +26,8 @@ def placeless(task: ImportedTask, folder: Path) -> ImportedTask:
         name = name[len(folder.name) :].strip("/")
     if not name:
         name = chosen.parts[0] if len(chosen.parts) > 1 else unpacked_name(chosen)
+        if says_nothing(name):
+            name = _told_name(task) or name
 
     def placed(run: ImportedRun) -> ImportedRun:
         return replace(run, records=lambda: (_relative(record, folder) for record in run.records()))
@@ -40,6 +42,18 @@ def placeless(task: ImportedTask, folder: Path) -> ImportedTask:
     return replace(
         task, name=name, key=key, place=chosen.as_posix(), runs=[*map(placed, task.runs)], stream=placed_stream
     )
+
+
+def _told_name(task: ImportedTask) -> str | None:
+    """What the history itself says of the place it lay in; where it does not, how far it went tells two apart."""
+    last = task.runs[-1]
+    place = str(last.settings.get("best_model_checkpoint") or "").replace("\\", "/")
+    name = folder_name(PurePosixPath(place)) if place else ""
+    if name and not says_nothing(name) and name not in (".", ".."):
+        return name
+    step = max((run.last_step for run in task.runs if run.last_step is not None), default=None)
+    words = unpacked_name(Path(task.paths[0].name))
+    return None if step is None else f"{words}, {step:,} steps"
 
 
 def without_folder(text: str, folder: Path) -> str:
