@@ -102,7 +102,7 @@ def _goes_away(home, app, asked):
 )
 def test_a_file_that_every_training_has_is_named_by_what_it_says(app, tmp_path, chosen, best, name):
     state = trainer_state(tmp_path / "state.json", log_history(range(10, 51, 10)), best_model_checkpoint=best)
-    modified = datetime(2026, 1, 2, 3, 4, 5).timestamp()
+    modified = 1000 * datetime(2026, 1, 2, 3, 4, 5).timestamp()
     assert send(app, {chosen: state.read_bytes()}, [modified]).json["imported"][0]["name"] == name
 
 
