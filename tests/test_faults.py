@@ -132,7 +132,7 @@ def test_a_home_on_what_became_read_only_is_told_as_that(small_disk: Any) -> Non
     disk = small_disk("size=256k")
     home = Home.open(disk / "home")
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-    with pytest.raises(HomeError, match="Its file system is read-only. Mount it for writing"):
+    with pytest.raises(HomeError, match=r"Its file system is read-only\. Mount it for writing"):
         Home.open(home.path)
 
 

@@ -12,7 +12,7 @@ from stepline.recording.recorder import Run, record
 
 
 class SteplineKerasCallback(keras.callbacks.Callback):  # type: ignore[misc]
-    """Records every `every_batches`-th batch, each epoch's last and its validation. The step counts all epochs' batches.
+    """Records every `every_batches`-th batch, each epoch's last, its validation. Steps count all epochs' batches.
 
     Keras gives a batch's metrics as means since the epoch's start; they are recorded as given.
     """
