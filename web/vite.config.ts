@@ -38,7 +38,11 @@ function preloaded(): Plugin {
     name: 'preloaded',
     transformIndexHtml(_, { bundle }) {
       const later = Object.values(bundle ?? {}).filter((chunk) => chunk.type === 'chunk' && chunk.isDynamicEntry)
-      return later.map(({ fileName }) => ({ injectTo: 'head' as const, tag: 'link', attrs: { rel: 'modulepreload', href: `./${fileName}` } }))
+      return later.map(({ fileName }) => ({
+        injectTo: 'head' as const,
+        tag: 'link',
+        attrs: { rel: 'modulepreload', href: `./${fileName}` },
+      }))
     },
   }
 }

@@ -80,8 +80,6 @@ def _opened(program: Path, home: Path, display: str) -> float:
         "QTWEBENGINE_REMOTE_DEBUGGING": f"127.0.0.1:{port}",
         "QTWEBENGINE_DISABLE_SANDBOX": "1",
     }
-    # Where a shell sets this, modules would be compiled at each start, 0.1 s; a person's program keeps them compiled.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     began = time.time() * 1000
     process = subprocess.Popen(
         [program, "open", "--home", home], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
