@@ -357,6 +357,14 @@ def test_run_of_a_command_that_is_killed_ends_as_in_a_shell(home: Home, capfd: p
     assert (code, capfd.readouterr().err) == (137, "stepline: Killed (SIGKILL).\n")
 
 
+def test_run_of_a_script_that_records_nothing_says_so(home: Home, capfd: pytest.CaptureFixture[str]) -> None:
+    code = main(["run", "--home", str(home.path), "--", sys.executable, "-c", "print('loss 1.5')"])
+    said = capfd.readouterr()
+    assert (code, said.out) == (0, "loss 1.5\n")
+    assert "nothing was recorded" in said.err
+    assert "stepline.record" in said.err
+
+
 def test_run_without_a_command_is_wrong_use(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = asked(capsys, "run", "--home", home.path)
     assert code == 2

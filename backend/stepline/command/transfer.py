@@ -83,8 +83,15 @@ def import_paths(path: Path | None, paths: tuple[Path, ...], *, follow: bool = F
     from stepline.importers import Following
 
     following = Following()
-    with bar() as progress:
-        found = import_into(home, places, progress=progress, growing=follow, following=following)
+    try:
+        with bar() as progress:
+            found = import_into(home, places, progress=progress, growing=follow, following=following)
+    except KeyboardInterrupt:
+        raise SteplineError(
+            "The import was interrupted",
+            action="Import the same paths again to take them in",
+            lost="No new task of them was kept",
+        ) from None
     code = tell(found)
     if follow and any(each["error"] is None for each in found):
         follow_on(home, places, following)
