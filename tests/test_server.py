@@ -409,7 +409,7 @@ def test_a_client_that_stopped_reading_holds_nobody_up(home):
             held = frame if sends else None
             return looks >= 20
 
-        # As many frames as the system's buffers hold: some twenty, each read and smoothed on a machine that may be busy.
+        # As many frames as the system buffers: some twenty, each read and smoothed on a machine that may be busy.
         wait_for(is_stuck, secs=180)
         reading = serving.look()
         reading.subscribe("t1", 3999, "loss")
