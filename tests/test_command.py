@@ -22,7 +22,7 @@ from stepline.visit import take_in
 from stepline.writer import read_address
 from tests.front_door import wait_for
 from tests.import_files import log_history, trainer_state
-from tests.programs import Program, environment
+from tests.programs import STEPLINE, Program, environment
 
 ROOT = Path(__file__).parents[1]
 
@@ -317,6 +317,20 @@ def test_a_reader_that_has_enough_is_no_failure(trained: Home) -> None:
     )
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_a_name_that_the_terminal_has_no_letters_for_is_no_failure(home: Home, encoding: str) -> None:
+    with stepline.record("中文 é 😀", home=home) as run:
+        run.log({"loss": 0.5}, step=1)
+    words = environment(STEPLINE_HOME=str(home.path), PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    listed = subprocess.run([STEPLINE, "tasks"], env=words, capture_output=True, check=True)
+    assert ("中文" if encoding == "utf-8" else "\\u4e2d\\u6587").encode() in listed.stdout
+    told = subprocess.run([STEPLINE, "tasks", "--json"], env=words, capture_output=True, check=True)
+    assert [task["name"] for task in json.loads(told.stdout)] == ["中文 é 😀"]
+    missing = subprocess.run([STEPLINE, "export", "没有"], env=words, capture_output=True, check=False)
+    assert missing.returncode == 1
+    assert b"There is no task" in missing.stderr
 
 
 def test_every_command_is_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from collections.abc import Callable
@@ -14,6 +15,12 @@ from stepline import __version__
 from stepline.errors import SteplineError
 
 COMMANDS = ("open", "demo", "run", "serve", "tasks", "export", "import", "doctor")
+FULL = (errno.ENOSPC, errno.EDQUOT)
+NO_ROOM = SteplineError(
+    "The disk is full",
+    why="A file that Stepline needs could not be written",
+    action="Make room, or name a home on another disk with --home DIR or STEPLINE_HOME: stepline doctor says where",
+)
 EXPORTS = ("jsonl", "csv", "parquet", "tensorboard")
 
 
@@ -38,6 +45,8 @@ def run(arguments: list[str]) -> int:
         if debug:
             traceback.print_exc()
         hint = "Run it again with --debug for the details, and report them with the output of `stepline doctor`."
+        if isinstance(error, OSError) and error.errno in FULL:
+            return told(str(NO_ROOM), 1)
         return told(f"A fault in Stepline itself: {type(error).__name__}: {error}. {hint}", 1)
     return code if isinstance(code, int) else 0
 
