@@ -371,7 +371,8 @@ export function keepWindows(options: WindowsOptions): Windows {
       const coming = whole.take(tail, wanted, POINTS)
       if (coming === 'refetch' && !whole.busy) void loadWhole([...wanted], false)
       if (detail.series.size > 0 || detail.busy) {
-        if (detail.take(tail, wanted, SPANS * POINTS) === 'refetch' && !detail.busy && state.zoom !== null) settle(settleMs)
+        if (detail.take(tail, wanted, SPANS * POINTS) === 'refetch' && !detail.busy && state.zoom !== null)
+          settle(settleMs)
       }
       publish()
     },
