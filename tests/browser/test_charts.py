@@ -181,6 +181,8 @@ def test_one_crosshair_runs_through_all_charts_and_reads_every_series(home: Home
     said = [name.inner_text().split(" SPL")[0].strip() for name in tooltip.locator(".name").all()]
     assert said == NAMES[language]
     expect(tooltip).to_contain_text("40")
+    # And what changed before the run under the pointer.
+    expect(tooltip).to_contain_text("lr 2e-4 → 1e-4")
     # On a chart of the fold the same reading, there.
     page.mouse.move(*at(page, 0.99, "grad_norm"))
     expect(page.locator(".crosshair")).to_have_count(len(ALL))

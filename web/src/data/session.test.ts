@@ -21,7 +21,7 @@ const upTo = (count: number) => Array.from({ length: count }, (_, at) => at)
 beforeEach(async () => {
   vi.useFakeTimers()
   server = new Server()
-  session = createSession({ api: server.api(), connect: server.connect, patienceMs: 100 })
+  session = createSession({ api: server.api(), connect: server.connect, patienceMs: 100, long: 1 })
   session.want('loss')
   await session.start()
   await settle()
