@@ -153,10 +153,15 @@ def test_what_the_page_exports_is_saved_by_the_desktops_dialog(display: str, hom
         assert program.ends() == 0
 
 
-def test_the_menus_import_opens_the_desktops_dialog(display: str, home: Home, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("language", "title"), [("en", "Open"), ("zh", "打开")])
+def test_the_menus_import_opens_the_desktops_dialog_in_the_pages_language(
+    language: str, title: str, display: str, home: Home, tmp_path: Path
+) -> None:
     # In letters that xdotool finds on the keyboard: for others it changes the keyboard, and Qt may read the key before.
     history = tmp_path / "chosen here.csv"
     history.write_text("step,loss\n1,2.5\n2,2.25\n")
+    with contextlib.closing(Store.open(home.database, writable=True)) as store:
+        store.set_setting("language", language)
     port = free_port()
     with opened(display, home, "open", port=port, HOME=str(tmp_path), LC_ALL="C.UTF-8") as program:
         page = Page(port)
@@ -164,7 +169,7 @@ def test_the_menus_import_opens_the_desktops_dialog(display: str, home: Home, tm
         window = window_on(display)
 
         def dialog() -> str:
-            return xdotool(display, "search", "--onlyvisible", "--name", "^Open").partition("\n")[0]
+            return xdotool(display, "search", "--onlyvisible", "--name", f"^{title}").partition("\n")[0]
 
         def chosen() -> bool:
             if chooser := dialog():

@@ -90,6 +90,40 @@ def test_qt_is_loaded_without_every_name_of_it() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("fill", ["showMaximized", "showFullScreen"])
+def test_a_window_that_fills_the_screen_remembers_the_place_before(fill: str) -> None:
+    pytest.importorskip("PySide6.QtWebEngineWidgets", reason="Qt is missing: make setup")
+    done = run_python(
+        "import os\n"
+        "os.environ['QT_QPA_PLATFORM'] = 'offscreen'\n"
+        "from stepline_desktop import surroundings\n"
+        "surroundings.prepare()\n"
+        "from PySide6.QtWebEngineWidgets import QWebEngineView\n"
+        "from PySide6.QtWidgets import QApplication, QMainWindow\n"
+        "from stepline_desktop.qt import QtSide\n"
+        "from stepline_desktop.words import ENGLISH\n"
+        "application = QApplication([])\n"
+        "window = QMainWindow()\n"
+        "window.webview = QWebEngineView(window)\n"
+        "side = QtSide(window, lambda: ENGLISH)\n"
+        "window.resize(500, 490)\n"
+        "window.move(70, 60)\n"
+        "window.show()\n"
+        "application.processEvents()\n"
+        f"window.{fill}()\n"
+        "application.processEvents()\n"
+        "assert window.width() > 500\n"
+        "place = side.place()\n"
+        "assert (place.x, place.y, place.width, place.height) == (70, 60, 500, 490), place\n"
+        f"assert place.maximized == {fill == 'showMaximized'}\n"
+        "window.showNormal()\n"
+        "application.processEvents()\n"
+        "assert side.place() == place.__class__(500, 490, 70, 60), side.place()\n"
+        "os._exit(0)\n"
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     "set_names", [{}, {"DISPLAY": ":4711"}, {"WAYLAND_DISPLAY": "nothing-4711"}, {"QT_QPA_PLATFORM": "xcb"}]
 )

@@ -222,11 +222,15 @@ def test_prose_is_nothing(tmp_path):
         gathered(tmp_path / "log")
 
 
-def records_of(folder: Path, words: str) -> list[tuple[int | None, dict]]:
+def task_of(folder: Path, words: str) -> ImportedTask:
     path = folder / "log.txt"
     path.write_text(words, encoding="utf-8")
     (task,) = gathered(path).tasks
-    return [(record.step, record.metrics) for _, record in task.records()]
+    return task
+
+
+def records_of(folder: Path, words: str) -> list[tuple[int | None, dict]]:
+    return [(record.step, record.metrics) for _, record in task_of(folder, words).records()]
 
 
 def test_a_box_is_a_row(tmp_path):
@@ -294,6 +298,28 @@ def test_boosted_trees_tell_their_rounds(tmp_path, line):
     assert records_of(tmp_path, words) == [(step, {"loss": 1 / step, "eval_loss": 2 / step}) for step in range(1, 9)]
 
 
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("[{step}]\ttrain-rmse:{loss}\teval-rmse:{held_out}", {}),
+        ("[{step}]\ttraining's l2: {loss}\ttraining's l1: 7\tvalid_1's l2: {held_out}", {"training's l1": 7.0}),
+        ("[{step}]\ttrain-auc:0.5\ttrain-rmse:{loss}\teval-auc:0.5\teval-rmse:{held_out}",
+         {"train-auc": 0.5, "eval-auc": 0.5}),
+    ],
+)  # fmt: skip
+def test_an_error_stands_for_the_loss_that_boosted_trees_do_not_name(tmp_path, line, kept):
+    words = "".join(line.format(step=step, loss=1 / step, held_out=2 / step) + "\n" for step in range(1, 9))
+    task = task_of(tmp_path, words)
+    found = [(record.step, record.metrics) for _, record in task.records()]
+    assert found == [(step, {"loss": 1 / step, "eval_loss": 2 / step, **kept}) for step in range(1, 9)]
+    assert sum("stands for" in sentence for sentence in task.told) == 2
+
+
+def test_what_rises_is_no_loss(tmp_path):
+    task = task_of(tmp_path, "".join(f"[{step}]\ttrain-auc:0.9\teval-auc:0.8\n" for step in range(8)))
+    assert not task.names
+
+
 def test_the_script_before_a_log_is_no_loss_of_it(tmp_path):
     steps = "".join(f"step:{step}/50 train_loss:{9 - step / 10} train_time:{step}ms\n" for step in range(1, 51))
     found = records_of(tmp_path, "import torch\nloss = 3\nlr = 0.5\n====\n" + steps)
@@ -306,3 +332,21 @@ def test_a_rank_in_brackets_and_colours_are_no_json(tmp_path):
         for step in (1, 2)
     ]
     assert [(step, found["loss"]) for step, found in records_of(tmp_path, "\n".join(lines))] == [(1, 1.5), (2, 2.5)]
+
+
+def test_an_evaluation_that_counts_its_own_batches_stands_at_the_step_before(tmp_path):
+    head = "2024/05/01 10:00:0{0} - mmengine - INFO - "
+    words = "\n".join(
+        [
+            head.format(1) + "Iter(train) [100/200]  lr: 2.0000e-02  eta: 0:01:00  time: 0.3000  loss: 1.5000",
+            head.format(2) + "Iter(val) [10/10]    aAcc: 80.5000  mIoU: 40.2500",
+            head.format(3) + "Iter(train) [200/200]  lr: 2.0000e-02  eta: 0:00:00  time: 0.3000  loss: 1.2500",
+        ]
+    )
+    task = task_of(tmp_path, words)
+    assert [(record.step, record.kind) for _, record in task.records()] == [
+        (100, "step"),
+        (100, "evaluation"),
+        (200, "step"),
+    ]
+    assert task.runs[0].total_steps == 200

@@ -82,3 +82,26 @@ def test_mmdetection_has_a_line_of_the_machine_first_and_counts_in_epochs(tmp_pa
     assert [step for step, metrics in rows(task) if "loss" in metrics] == [50, 100, 150, 200]
     assert [metrics["eval_loss"] for _, metrics in rows(task) if "eval_loss" in metrics] == [0.5, 0.5]
     assert task.runs[0].settings["seed"] == 7
+
+
+def test_mmengine_counts_evaluations_in_epochs_and_steps_in_batches(tmp_path):
+    lines: list[dict] = []
+    for epoch in (1, 2, 3):
+        lines += [{"loss": 1.5, "epoch": epoch, "iter": n, "step": n} for n in (100 * epoch - 50, 100 * epoch)]
+        lines.append({"coco/bbox_mAP": epoch / 10, "time": 0.05, "step": epoch})
+    task = read(tmp_path, "\n".join(map(json.dumps, lines)), "scalars.json")
+    evaluations = [record for _, record in task.records() if record.kind == "evaluation"]
+    assert [(each.step, each.epoch, each.metrics["coco/bbox_mAP"]) for each in evaluations] == [
+        (100, 1.0, 0.1), (200, 2.0, 0.2), (300, 3.0, 0.3)
+    ]  # fmt: skip
+    assert len(task.runs) == 1
+
+
+def test_mmengine_that_trains_by_steps_evaluates_at_them(tmp_path):
+    lines: list[dict] = []
+    for step in (50, 100, 150):
+        lines += [{"loss": 1.5, "iter": step, "step": step}, {"mIoU": 40.5, "step": step}]
+    task = read(tmp_path, "\n".join(map(json.dumps, lines)), "scalars.json")
+    assert [(each.step, each.kind) for _, each in task.records()] == [
+        (step, kind) for step in (50, 100, 150) for kind in ("step", "evaluation")
+    ]

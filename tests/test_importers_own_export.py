@@ -68,29 +68,32 @@ def test_csv_comes_back_without_settings(store, elsewhere, tmp_path):
     assert [run.settings.get("learning_rate") for run in elsewhere.runs(result.task_id)] == [None, None]
 
 
-def scalars(store, task_id):
-    return [
-        (number, step, time, {name: repr(value) for name, value in metrics.items()})
-        for number, step, time, metrics in (
-            (
-                next(run.number for run in store.runs(task_id) if run.id == each.run_id),
-                each.step,
-                each.time,
-                {name: value for name, value in each.metrics.items() if isinstance(value, float)},
-            )
-            for each in store.records(task_id)
-        )
-        if metrics
-    ]
-
-
-def test_tensorboard_comes_back_with_its_numbers_as_doubles(store, elsewhere, tmp_path):
+def test_tensorboard_comes_back_whole(store, elsewhere, tmp_path):
     for place, pieces in exporters.event_folder(store, "t1"):
         (tmp_path / "log" / place.parent).mkdir(parents=True)
         (tmp_path / "log" / place).write_bytes(b"".join(pieces))
     (result,) = import_paths(elsewhere, [tmp_path / "log"])
-    assert scalars(elsewhere, result.task_id) == scalars(store, "t1")
-    assert elsewhere.runs(result.task_id)[0].settings["learning_rate"] == 2e-4
+    assert history(elsewhere, result.task_id) == history(store, "t1")
+    assert known_of_runs(elsewhere, result.task_id) == known_of_runs(store, "t1")
+
+
+def test_tensorboard_keeps_kinds_that_the_names_do_not_tell(home, elsewhere, tmp_path):
+    """An evaluation with a metric of another name, a step with an evaluation loss, texts, nothing at all."""
+    with stepline.record("recorded", home=home) as run:
+        run.evaluation({"eval_loss": 1.5, "percentage": 7.41}, step=1, epoch=0.5)
+        run.log({"eval_loss": 1.25}, step=2)
+        run.log({"loss": float("nan"), "sample": "文"}, step=3, epoch=1.5)
+        run.log({"only": "text"}, step=4)
+        run.log({}, step=5)
+        run.message("without a step")
+    recorded = Store.open(tmp_path / "recorded.db", writable=True)
+    (journal,) = import_paths(recorded, list(home.journals.glob("*.jsonl")))
+    for place, pieces in exporters.event_folder(recorded, journal.task_id):
+        (tmp_path / "log" / place.parent).mkdir(parents=True)
+        (tmp_path / "log" / place).write_bytes(b"".join(pieces))
+    (result,) = import_paths(elsewhere, [tmp_path / "log"])
+    assert history(elsewhere, result.task_id) == history(recorded, journal.task_id)
+    recorded.close()
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -67,7 +68,8 @@ def test_an_upload_is_known_by_its_content_and_not_by_where_it_lay(store, tmp_pa
     state = log_history(range(10, 51, 10))
     trainer_state(tmp_path / "upload-1" / "trainer_state.json", state)
     (first,) = uploaded(store, tmp_path / "upload-1")
-    assert (first.state, first.name, str(first.path)) == ("imported", "trainer_state", "trainer_state.json")
+    assert (first.state, str(first.path)) == ("imported", "trainer_state.json")
+    assert re.fullmatch(r"trainer_state, \d{4}-\d\d-\d\d \d\d:\d\d", first.name)
     (run,) = store.runs(first.task_id)
     assert run.settings["imported.path"] == "trainer_state.json"
     trainer_state(tmp_path / "upload-2" / "trainer_state.json", state)
@@ -181,10 +183,27 @@ def test_a_cancelled_import_leaves_nothing(store, tmp_path, after):
         asked += 1
         return asked > after
 
-    results = import_paths(store, [path], cancelled=cancelled)
+    shares: list[float] = []
+    results = import_paths(store, [path], cancelled=cancelled, progress=lambda _, share: shares.append(share))
     assert [result.state for result in results] == ["cancelled"]
     assert store.tasks() == []
+    assert max(shares, default=0) < 1
     assert only(store, path).records == 20_000
+
+
+def test_an_interrupted_import_leaves_nothing_and_never_seems_done(store, tmp_path):
+    path = write_lines(tmp_path / "log.jsonl", [{"step": step, "loss": 1.0} for step in range(20_000)])
+    shares: list[float] = []
+
+    def progress(_path, share):
+        shares.append(share)
+        if share > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_paths(store, [path], progress=progress)
+    assert 0.5 < shares[-1] < 1
+    assert store.tasks() == []
 
 
 def test_progress_goes_from_nothing_to_all(store, tmp_path):

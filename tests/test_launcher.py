@@ -71,6 +71,7 @@ def test_an_unchanged_script_is_recorded(home: Home, tmp_path: Path, monkeypatch
     assert records[-1].kind == "train_end"
     assert {"loss", "mean_token_accuracy", "entropy"} <= records[1].metrics.keys()
     assert records[-1].details["status"] == "completed"
+    assert records[-1].metrics["total_flos"] > 0
 
 
 PENDING = "from stepline.home import Home; from stepline.recording.run_journal import Recorder, new_header; "

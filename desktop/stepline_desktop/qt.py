@@ -1,5 +1,6 @@
-"""What the window does on Qt beyond what pywebview does there: menus with keys, the save dialog, zoom, coming to the
-front, a page's process that crashed. All but `call` belong into the window's own thread.
+"""What the window does on Qt beyond what pywebview does there: menus with keys, a menu of the page's texts, the save
+dialog, Qt's own words in the page's language, zoom, coming to the front, a page's process that crashed. All but `call`
+belong into the window's own thread.
 """
 
 from __future__ import annotations
@@ -14,18 +15,22 @@ from qtpy.QtCore import (  # type: ignore[attr-defined]
     QDir,
     QEvent,
     QFileInfo,
+    QLibraryInfo,
     QObject,
+    QPoint,
     QStandardPaths,
     Qt,
     QTimer,
+    QTranslator,
     Signal,
 )
 from qtpy.QtGui import QAction, QColor, QGuiApplication, QKeyEvent, QKeySequence, QPalette  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
+from qtpy.QtWebEngineCore import QWebEngineContextMenuRequest, QWebEnginePage
+from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox
 
 from stepline_desktop.desktop import DESKTOP_FILE
 from stepline_desktop.menus import Menu
-from stepline_desktop.place import ZOOM
+from stepline_desktop.place import ZOOM, Place
 from stepline_desktop.words import Words
 
 log = logging.getLogger(__name__)
@@ -46,11 +51,16 @@ class QtSide(QObject):
         self._words = words
         self._crashes = 0
         self._zoom = 1.0
+        self._frame = QPoint()
+        self._translator: Any = None
+        native.installEventFilter(self)
         self._called.connect(lambda work: work(), Qt.ConnectionType.QueuedConnection)
         QGuiApplication.setDesktopFileName(DESKTOP_FILE)  # by which a dock finds the icon
         self._active = QGuiApplication.applicationState() == Qt.ApplicationState.ApplicationActive
         application: Any = QGuiApplication.instance()
         application.applicationStateChanged.connect(self._note_state)
+        self._view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self._view.customContextMenuRequested.connect(self._show_text_menu)
         self._view.page().titleChanged.connect(self._set_title)
         self._view.page().renderProcessTerminated.connect(self._crashed)
         self._view.page().profile().downloadRequested.connect(self._save)
@@ -75,6 +85,13 @@ class QtSide(QObject):
                 action.triggered.connect(lambda _=False, do=entry.do: do())
                 place.addAction(action)
 
+    def set_words(self, said: Words) -> None:
+        """Let the dialogs that Qt makes from now on speak the page's language."""
+        if self._translator is not None:
+            QCoreApplication.removeTranslator(self._translator)
+        self._translator = _Translator(self, said)
+        QCoreApplication.installTranslator(self._translator)
+
     def set_theme(self, theme: str | None, ground: str | None) -> None:
         """ "light" or "dark", on that ground, else as the system has it: menus and dialogs follow the page."""
         schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
@@ -83,7 +100,7 @@ class QtSide(QObject):
             QGuiApplication.styleHints().setColorScheme(schemes.get(theme or "", Qt.ColorScheme.Unknown))
         if ground is not None and (QApplication.palette().window().color().lightness() < 128) != (theme == "dark"):
             # A desktop without a theme of its own takes no notice.
-            QApplication.setPalette(QPalette(QColor(ground)))
+            QApplication.setPalette(_palette(QColor(ground)))
         # pywebview colours the window's ground alone: the menus' letters were black on black.
         self._native.setPalette(QApplication.palette())
 
@@ -107,6 +124,21 @@ class QtSide(QObject):
         self._zoom = min(max(zoom, ZOOM[0]), ZOOM[1])
         self._view.setZoomFactor(self._zoom)
 
+    def place(self) -> Place:
+        """Where it stands now; of a window that fills the screen, the place that it comes back to."""
+        native = self._native
+        self._note_frame()
+        inside = native.normalGeometry() if self._fills_the_screen() else native.geometry()
+        # Qt moves a window by its frame: by what is inside, it would sink by a title bar each time.
+        at = inside.topLeft() - self._frame
+        zoom = round(self.zoom, 3)
+        return Place(inside.width(), inside.height(), at.x(), at.y(), maximized=native.isMaximized(), zoom=zoom)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.Move, QEvent.Type.Resize, QEvent.Type.WindowActivate):
+            self._note_frame()
+        return False
+
     @property
     def is_active(self) -> bool:
         """Whether the window is the one that a person works in; from any thread."""
@@ -129,8 +161,38 @@ class QtSide(QObject):
         box.exec()
         return bool(box.clickedButton() is close)
 
+    def _note_frame(self) -> None:
+        """How thick the frame is above and left; one that fills the screen has another, or none."""
+        if not self._fills_the_screen():
+            self._frame = self._native.geometry().topLeft() - self._native.frameGeometry().topLeft()
+
+    def _fills_the_screen(self) -> bool:
+        return bool(self._native.isMaximized() or self._native.isFullScreen())
+
     def _note_state(self, state: Any) -> None:
         self._active = state == Qt.ApplicationState.ApplicationActive
+
+    def _show_text_menu(self, at: QPoint) -> None:
+        """What a person does with a text, where there is one: pywebview shows no menu, Qt's own speaks of pages."""
+        request, said, action = self._view.lastContextMenuRequest(), self._words(), QWebEnginePage.WebAction
+        flag = QWebEngineContextMenuRequest.EditFlag
+        entries = [(said.copy, action.Copy, flag.CanCopy)]
+        if request.isContentEditable():
+            entries = [
+                (said.cut, action.Cut, flag.CanCut),
+                *entries,
+                (said.paste, action.Paste, flag.CanPaste),
+                (said.select_all, action.SelectAll, flag.CanSelectAll),
+            ]
+        elif not request.selectedText():
+            return
+        menu = QMenu(self._native)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for title, do, able in entries:
+            entry = menu.addAction(title)
+            entry.triggered.connect(lambda _=False, do=do: self._view.triggerPageAction(do))
+            entry.setEnabled(bool(request.editFlags() & able))
+        menu.popup(self._view.mapToGlobal(at))
 
     def _set_title(self, title: str) -> None:
         # Until a page has one, Chromium gives its address, and with it the token.
@@ -163,3 +225,26 @@ class QtSide(QObject):
         download.setDownloadDirectory(place.absolutePath())
         download.setDownloadFileName(place.fileName())
         download.accept()
+
+
+class _Translator(QTranslator):
+    """Qt's own words in the language of `said`."""
+
+    def __init__(self, parent: QObject, said: Words) -> None:
+        super().__init__(parent)
+        self._gaps = {"&Look in:": said.look_in, "Files of &type:": said.files_of_type, "Folder": said.folder}
+        self.load(f"qtbase_{said.locale}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath))
+
+    def translate(self, context: str, text: str, meant: str | None = None, count: int = -1) -> str | None:
+        """None, and no empty text, where it has none: Qt shows its source's own then."""
+        return self._gaps.get(text) or super().translate(context, text, meant, count) or None
+
+
+def _palette(ground: QColor) -> QPalette:
+    """Colours on that ground. Of one colour alone Qt makes a dark palette with black menus whose edges nobody sees."""
+    if ground.lightness() >= 128:
+        return QPalette(ground)
+    palette = QPalette(ground.lighter(190), ground.lighter(125))
+    for role, percent in ((QPalette.ColorRole.Base, 150), (QPalette.ColorRole.AlternateBase, 170)):
+        palette.setColor(role, ground.lighter(percent))
+    return palette

@@ -142,6 +142,7 @@ class Window:
     def _dress(self, qt: QtSide, worn: tuple[Words, str | None]) -> None:
         self._wears = worn
         said, theme = worn
+        qt.set_words(said)
         qt.set_theme(theme, GROUND.get(theme or ""))
         qt.set_menus(menus(said, self._doing()))
 
@@ -246,16 +247,13 @@ class Window:
 
     def _remember(self) -> None:
         window = self._window
-        if self._maximized:  # the size to come back to is the one before
+        if self._qt is not None:
+            now = self._qt.place()
+        elif self._maximized:  # the size to come back to is the one before
             before = places.from_setting(self._memory.setting(places.SETTING, None))
             now = replace(before, maximized=True)
         else:
-            # Qt's own position counts the frame, pywebview's does not: the window would sink by a title bar each time.
-            at = window.native if ON_QT else window
-            x, y = (at.x(), at.y()) if ON_QT else (at.x, at.y)
-            now = places.Place(window.width, window.height, x, y)
-        if self._qt is not None:
-            now = replace(now, zoom=round(self._qt.zoom, 3))
+            now = places.Place(window.width, window.height, window.x, window.y)
         self._memory.set_setting(places.SETTING, now.to_setting())
 
 

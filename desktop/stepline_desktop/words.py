@@ -7,11 +7,21 @@ from typing import Any, NamedTuple
 
 
 class Words(NamedTuple):
+    locale: str
+    """By which Qt names its own words; the source's own are English."""
     close_title: str
     close_question: str
     yes: str
     no: str
     save: str
+    cut: str
+    copy: str
+    paste: str
+    select_all: str
+    look_in: str
+    files_of_type: str
+    folder: str
+    """What Qt's Chinese catalogue lacks of a file dialog."""
     file: str
     import_: str
     close: str
@@ -37,11 +47,19 @@ class Words(NamedTuple):
 
 
 ENGLISH = Words(
+    locale="en",
     close_title="A training is running",
     close_question="It runs in this program, and closing the window stops it. What it logged is kept. Close?",
     yes="Close",
     no="Stay",
     save="Save",
+    cut="Cut",
+    copy="Copy",
+    paste="Paste",
+    select_all="Select all",
+    look_in="&Look in:",
+    files_of_type="Files of &type:",
+    folder="Folder",
     file="File",
     import_="Import…",
     close="Close window",
@@ -66,11 +84,19 @@ ENGLISH = Words(
     finding_text="See what stands at its curves.",
 )
 CHINESE = Words(
+    locale="zh_CN",
     close_title="训练正在运行",
     close_question="训练在本程序中运行，关闭窗口会停止训练，已记录的内容都会保留。要关闭吗？",
     yes="关闭",
     no="不关闭",
     save="保存",
+    cut="剪切",
+    copy="复制",
+    paste="粘贴",
+    select_all="全选",
+    look_in="查找范围(&L)：",
+    files_of_type="文件类型(&T)：",
+    folder="文件夹",
     file="文件",
     import_="导入…",
     close="关闭窗口",
@@ -88,7 +114,7 @@ CHINESE = Words(
     completed="训练已完成",
     stopped="训练已停止",
     failed="训练失败",
-    stalled="没有新的步",
+    stalled="没有新的训练步骤",
     stalled_text="距上次记录的时间远超平时。",
     finding="发现异常",
     masked_nan_text="损失为 NaN，被训练器记成了 0.0。",

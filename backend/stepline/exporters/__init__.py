@@ -3,7 +3,7 @@
     jsonl        one JSON object a line and record; what is known of a run stands on its first one
     csv          one row a record, one column a metric, empty where a record has none; settings of runs are not in it
     parquet      likewise, in typed columns, and what is known of the runs in the file's metadata
-    tensorboard  a folder with an event file a run: the numbers alone, as doubles
+    tensorboard  a folder with an event file a run: the numbers as doubles, what else a record has as JSON beside them
 
 Non-finite numbers stay themselves; in text they are the journal's words "NaN", "Infinity", "-Infinity". `run` is the
 run's id, `time` Unix seconds. `stepline import` takes each of them back, docs/importing.md says how much of a history

@@ -1,7 +1,8 @@
 """Records as TensorBoard event files: a folder a run, every number at its step and time as a double.
 
-An event holds the numbers of one record; texts, messages and records without numbers are not in it. A record without a
-step stands at the step before it. The first event of a file tells what is known of the run, under RUN_TAG.
+An event is one record. What its numbers do not say (kind, epoch, texts, message, details) is JSON beside them, under
+RECORD_TAG and a plugin of our own, so that TensorBoard shows nothing of it. A record without a step stands at the step
+before it. The first event of a file tells what is known of the run, under RUN_TAG.
 """
 
 from __future__ import annotations
@@ -16,9 +17,13 @@ from typing import Any
 
 from stepline.exporters import knowledge
 from stepline.kernels.crc32c import masked_of
+from stepline.recording.plain import spelled
 from stepline.store import LogEntry, Store
 
 RUN_TAG = "stepline/run"
+RECORD_TAG = "stepline/record"
+WHOLE = "whole_records"
+"""Said of a run whose events tell all of their records; before 28 November 2026 they told the numbers alone."""
 
 _AT_ONCE = 4096
 _EVENT = struct.Struct("<Bd")
@@ -78,13 +83,14 @@ def _archive(store: Store, task_id: str) -> Iterator[bytes]:
 def _pieces(started: float, about: dict[str, Any], found: Iterator[LogEntry]) -> Iterator[bytes]:
     values: dict[str, bytes] = {}
     version = _EVENT.pack(0x09, started) + _field(3, b"brain.Event:2")
-    words = json.dumps(about, ensure_ascii=False).encode()
-    text = _value(RUN_TAG, b"text", b"\x08\x07\x12\x00" + _field(8, words))
+    text = _value(RUN_TAG, b"text", _words({**about, WHOLE: True}))
     held = [version, _EVENT.pack(0x09, started) + _field(5, _field(1, text))]
     step = 0
     for entry in found:
         step = step if entry.step is None else entry.step
         parts = []
+        if beside := _beside(entry):
+            parts.append(_field(1, _value(RECORD_TAG, b"stepline", _words(beside))))
         for name, value in entry.metrics.items():
             if isinstance(value, str):
                 continue
@@ -97,15 +103,34 @@ def _pieces(started: float, about: dict[str, Any], found: Iterator[LogEntry]) ->
                 values[name] = _field(1, bare)[:-8]
             else:
                 parts.append(head + _DOUBLE.pack(value))
-        if parts:
-            held.append(_EVENT.pack(0x09, entry.time) + b"\x10" + _varint(step % 2**64) + _field(5, b"".join(parts)))
+        held.append(_EVENT.pack(0x09, entry.time) + b"\x10" + _varint(step % 2**64) + _field(5, b"".join(parts)))
         if len(held) >= _AT_ONCE:
             yield _records(held)
             held.clear()
     yield _records(held)
 
 
-_DATA_CLASS = {b"scalars": b"\x20\x01", b"text": b"\x20\x02"}
+def _beside(entry: LogEntry) -> dict[str, Any]:
+    """What the numbers, step and time of a record do not say; a step's numbers with nothing more give nothing."""
+    texts = {name: value for name, value in entry.metrics.items() if isinstance(value, str)}
+    has_numbers = len(entry.metrics) > len(texts)
+    found = {
+        "kind": None if entry.kind == "step" and has_numbers else entry.kind,
+        "epoch": spelled(entry.epoch),
+        "message": entry.message,
+        "details": entry.details or None,
+        "texts": texts or None,
+        "no_step": True if entry.step is None else None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _words(fields: dict[str, Any]) -> bytes:
+    """A tensor without dimensions that holds JSON."""
+    return b"\x08\x07\x12\x00" + _field(8, json.dumps(fields, ensure_ascii=False).encode())
+
+
+_DATA_CLASS = {b"scalars": b"\x20\x01", b"text": b"\x20\x02", b"stepline": b""}
 
 
 def _value(tag: str, plugin: bytes | None, tensor: bytes) -> bytes:

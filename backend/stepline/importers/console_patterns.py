@@ -238,7 +238,9 @@ def _pairs(words: str) -> dict[str, Value] | None:
     elif part := _EPOCH_PART.search(rest) or _TORCH_PART.search(rest):
         values["epoch"], values["step"] = float(part["epoch"]), f"{part['step']}/{part['total']}"
     elif part := _ITER_PART.search(rest):
-        values["step"] = f"{part['step']}/{part['total']}"
+        # An evaluation counts its own batches there; it stands at the step before it.
+        if not _HELD_OUT.fullmatch(part["mode"]):
+            values["step"] = f"{part['step']}/{part['total']}"
     elif part := _TUTORIAL.search(rest):
         values["epoch"], values["step"] = float(part["epoch"]), float(part["step"])
     mode = part.groupdict().get("mode") if part else None

@@ -41,6 +41,8 @@ COLUMNS_FROM_BYTES = 4 << 20
 """Files from which loading the compiled scan (0.3 s) is worth it."""
 RUN_TAG = "stepline/run"
 """Stands in a file that Stepline exported."""
+RECORD_TAG = "stepline/record"
+"""What the numbers of a record do not say, in such a file."""
 
 _NUMBERS = {1: "f", 2: "d", 3: "i", 4: "B", 5: "h", 6: "b", 9: "q", 10: "?", 17: "H", 19: "e", 22: "I", 23: "Q"}
 """TensorFlow's DataType numbers as struct letters; 14 is bfloat16, the upper half of a float32."""
@@ -58,6 +60,8 @@ class Events:
     scalars: int = 0
     about: dict[str, Any] = field(default_factory=dict)
     """What is known of the run, in a file that Stepline exported."""
+    beside: dict[str, Any] = field(default_factory=dict)
+    """What stands beside the numbers of a record there; to be emptied by who reads it."""
 
 
 def read(*paths: Path, columns_from_bytes: int = COLUMNS_FROM_BYTES) -> Reading:
@@ -264,6 +268,8 @@ def _summary_value(data: bytes, events: Events, scalars: list[tuple[str, float]]
         events.settings.update(_hparams(content))
     elif tensor is not None and tag == RUN_TAG:
         events.about.update(_text_settings(tensor, ""))
+    elif tensor is not None and tag == RECORD_TAG:
+        events.beside = _text_settings(tensor, "")
     elif tensor is not None and tag in _TEXT_SETTINGS:
         events.settings.update(_text_settings(tensor, _TEXT_SETTINGS[tag]))
     else:

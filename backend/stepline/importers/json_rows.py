@@ -99,6 +99,7 @@ class LinesParser:
         self._remarks = remarks
         self._line = 0
         self._begun = False
+        self._trained: tuple[float, float] | None = None
 
     def feed(self, opened: Opened) -> Iterator[Row]:
         for place, words in lines(opened, self._remarks, self._line + 1):
@@ -117,9 +118,21 @@ class LinesParser:
                 self._remarks.leave_out(f"line {place}", f"{left_out} values that are neither numbers nor short texts")
             self._begun = self._begun or place > _PREAMBLE_LINES or _is_row(values)
             if self._begun and any(value.__class__ is float for value in values.values()):
-                yield Row(values)
+                yield self._placed(values)
             else:
                 self.settings.update(values)
+
+    def _placed(self, values: dict[str, Value]) -> Row:
+        """mmengine counts an evaluation's `step` in epochs where it trains by them, and a training row's in batches,
+        which `iter` says again: the evaluation stands at the step that was trained before it."""
+        step, batches, epoch = values.get("step"), values.get("iter"), values.get("epoch")
+        if isinstance(step, float) and step == batches:
+            self._trained = (step, epoch if isinstance(epoch, float) else step)
+        elif self._trained is not None and batches is None and epoch is None and step in self._trained:
+            trained, epochs = self._trained
+            place = {"epoch": epochs} if epochs != trained else {}
+            return Row({**values, "step": trained, **place}, kind="evaluation")
+        return Row(values)
 
     def rest(self) -> Iterator[Row]:
         return iter(())

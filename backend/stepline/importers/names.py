@@ -170,6 +170,12 @@ RARE = 20
 where `loss = 3` is a line of code."""
 _HELD_OUT = ("验证", "评估", "测试")
 _LOSS_WORDS = frozenset({"loss", "logloss", "mlogloss"})
+_ERROR_WORDS = frozenset(
+    {"rmse", "mse", "mae", "rmsle", "mape", "smape", "mphe", "l1", "l2", "huber", "quantile", "fair", "poisson",
+     "gamma", "tweedie", "error", "merror", "deviance", "nloglik"}
+)  # fmt: skip
+"""What boosted trees lessen where their objective is no loss by name; `auc` and `ndcg` rise."""
+_TRAINING_WORDS = frozenset({"train", "training", "training's"})
 _EVALUATION_WORDS = frozenset({"eval", "val", "valid", "validation", "evaluation", "dev", "test"})
 _SPLIT = re.compile(r"[\s/.\-:_]+|(?<=[a-z0-9])(?=[A-Z])")
 
@@ -216,7 +222,8 @@ def mapping(counts: Mapping[str, int]) -> dict[str, str]:
     """`{source column: "loss" or "eval_loss"}` for columns with how many numbers each holds.
 
     Beyond the table: a column whose last word is `loss` stands in, training before evaluation words apart, the one
-    with the most numbers first (so per step before per epoch), then in the file's order.
+    with the most numbers first (so per step before per epoch), then in the file's order. Where there is no loss at all,
+    the error of the training set (`train-rmse`, `training's l2`) and the same of a held-out one.
     """
     columns = [name for name, count in counts.items() if count]
     result: dict[str, str] = {}
@@ -231,4 +238,20 @@ def mapping(counts: Mapping[str, int]) -> dict[str, str]:
             found = max(ending, key=lambda column: counts[column], default=None)
         if found is not None:
             result[found] = target
+    return result or _errors(training, held_out)
+
+
+def _errors(training: Iterable[str], held_out: Iterable[str]) -> dict[str, str]:
+    def error_of(name: str) -> str | None:
+        *before, last = folded(name).split("_")
+        return last if before and last in _ERROR_WORDS else None
+
+    result: dict[str, str] = {}
+    found = next((name for name in training if error_of(name) and folded(name).split("_")[0] in _TRAINING_WORDS), None)
+    if found is not None:
+        result[found] = "loss"
+    wanted = _ERROR_WORDS if found is None else {error_of(found)}
+    beside = next((name for name in held_out if error_of(name) in wanted), None)
+    if beside is not None:
+        result[beside] = "eval_loss"
     return result

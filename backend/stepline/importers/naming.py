@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePath
 
 _USUAL = re.compile(
     r"(trainer_state|trainer_log|training_log|training_logs|train_log|log|logs|logging|metrics|results|history|main|record"
@@ -29,6 +29,11 @@ def name_for(path: Path) -> str:
     return unpacked_name(path)
 
 
+def says_nothing(name: str) -> bool:
+    """Whether every training of its tool has a file or folder of that name."""
+    return _USUAL.fullmatch(name) is not None or _EMPTY_FOLDERS.fullmatch(name) is not None
+
+
 def named_tag(path: Path) -> str | None:
     """The tag in the name that TensorBoard gives a series it lets one download: `run-x-tag-train_loss.csv`."""
     found = _TAG.search(path.name)
@@ -40,7 +45,7 @@ def unpacked_name(path: Path) -> str:
     return _PACKED.sub("", path.name) or path.name
 
 
-def folder_name(folder: Path) -> str:
+def folder_name(folder: PurePath) -> str:
     """The folder's name, with its parent's where it says only `version_0` or `checkpoint-500`."""
     parts: list[str] = []
     for each in (folder, *folder.parents):

@@ -4,7 +4,8 @@
   them, and on a run's first record `about_run`: what is known of the run.
 - CSV: the same as columns, one a metric, `details` as JSON; nothing of the runs.
 - Parquet: the same, texts as JSON in the column `texts`, the runs in the metadata `stepline.runs`.
-- Event files, one a run, whose first event tells of the run: the numbers alone.
+- Event files, one a run, whose first event tells of the run: an event a record, what its numbers do not say as JSON
+  beside them. In files without that the kind is guessed from the numbers' names.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from stepline.recording.plain import flat_settings, text
 
 FORMAT = "stepline_export"
 CSV_HEAD = "sequence,run,step,epoch,time,kind,"
+
+WHOLE = "whole_records"
+"""Said of a run whose event file tells all of its records."""
 
 _FIELDS = frozenset({"sequence", "run", "step", "kind", "metrics"})
 _PLACE = ("sequence", "run", "step", "epoch", "time", "kind")
@@ -197,13 +201,27 @@ def _of_events(path: Path, remarks: Remarks) -> Records:
     with Opened(path) as opened:
         told = False
         for time, step, scalars in event_file.events(opened, events, remarks):
-            about = events.about if not told else None
+            beside, events.beside = events.beside, {}
             run_id = text(events.about.get("id") or path.parent.name, 128)
-            if not scalars:
+            if not scalars and not beside:
                 continue
+            about = events.about if not told else None
             told = True
-            held_out = all(names.is_evaluation(name) for name, _ in scalars)
-            yield run_id, Record("evaluation" if held_out else "step", time, step, None, dict(scalars)), about
+            yield run_id, _of_event(time, step, dict(scalars), beside, is_whole=bool(events.about.get(WHOLE))), about
+
+
+def _of_event(time: float, step: int, metrics: dict[str, Any], beside: dict[str, Any], *, is_whole: bool) -> Record:
+    texts = beside.pop("texts", None)
+    fields = {
+        **beside,
+        "time": time,
+        "step": None if beside.get("no_step") else step,
+        "metrics": metrics | (texts if isinstance(texts, dict) else {}),
+    }
+    if "kind" not in beside:
+        held_out = not is_whole and all(names.is_evaluation(name) for name in metrics)
+        fields["kind"] = "evaluation" if held_out else "step"
+    return _record(fields) or Record("step", time, step, None, metrics)
 
 
 Column = tuple[str, str]

@@ -97,7 +97,8 @@ class RowShape:
             self.told.append("the source tells elapsed time only: times are reckoned back from the file's date")
         for name, target in self.mapping.items():
             if names.chosen((*names.LOSS, *names.EVAL_LOSS), [name]) is None:
-                self.told.append(f"{name!r} stands for {target}, the fullest column whose name says so")
+                why = "the fullest column whose name says so" if names.is_loss(name) else "for no column is a loss"
+                self.told.append(f"{name!r} stands for {target}, {why}")
         if "loss" not in self.mapping.values():
             self.told.append("no column is known as the training loss; all keep their own names")
 

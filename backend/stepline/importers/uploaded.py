@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from datetime import datetime
+from pathlib import Path, PurePosixPath
 
 from stepline.errors import SteplineError
 from stepline.importers.imported import ImportedRun, ImportedTask, Remark
-from stepline.importers.naming import unpacked_name
+from stepline.importers.naming import folder_name, says_nothing, unpacked_name
 from stepline.importers.recognising import digests_of
 from stepline.recording.journal import Record
 
@@ -26,6 +27,8 @@ def placeless(task: ImportedTask, folder: Path) -> ImportedTask:
         name = name[len(folder.name) :].strip("/")
     if not name:
         name = chosen.parts[0] if len(chosen.parts) > 1 else unpacked_name(chosen)
+        if says_nothing(name):
+            name = _told_name(task)
 
     def placed(run: ImportedRun) -> ImportedRun:
         return replace(run, records=lambda: (_relative(record, folder) for record in run.records()))
@@ -40,6 +43,16 @@ def placeless(task: ImportedTask, folder: Path) -> ImportedTask:
     return replace(
         task, name=name, key=key, place=chosen.as_posix(), runs=[*map(placed, task.runs)], stream=placed_stream
     )
+
+
+def _told_name(task: ImportedTask) -> str:
+    """What the history itself says of the place it lay in; where it does not, its date tells two apart."""
+    place = str(task.runs[-1].settings.get("best_model_checkpoint") or "").replace("\\", "/")
+    name = folder_name(PurePosixPath(place)) if place else ""
+    if name and not says_nothing(name) and name not in (".", ".."):
+        return name
+    began = datetime.fromtimestamp(task.runs[0].started)
+    return f"{unpacked_name(Path(task.paths[0].name))}, {began:%Y-%m-%d %H:%M}"
 
 
 def without_folder(text: str, folder: Path) -> str:

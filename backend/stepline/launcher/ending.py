@@ -28,11 +28,13 @@ _LAST_LINE_OF_TRACEBACK = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrup
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """`returncode` as subprocess gives it: negative for a signal. `text`: one sentence for the log."""
+    """`returncode` as subprocess gives it: negative for a signal. `text`: one sentence for the log. `has_run`: whether
+    a run was recorded in the home."""
 
     cause: Cause
     returncode: int
     text: str
+    has_run: bool = False
 
     @property
     def status(self) -> Literal["completed", "stopped", "failed"]:

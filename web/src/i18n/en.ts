@@ -77,6 +77,7 @@ export const en = {
     finalPerplexity: 'Final perplexity',
     bestEvaluation: 'Best evaluation',
     meanSpeed: 'Mean speed',
+    rawHint: 'As logged at the latest step; the figure above it is smoothed',
     ideal: 'Ideal trend: {trend}',
     idealLoss: 'falls step by step',
     idealPerplexity: 'falls together with the loss',
@@ -479,6 +480,7 @@ export const en = {
       process: 'Its process is there, but has given no sign for {silent}; it gives one every 5 seconds.',
       advice: 'See whether the process still works: its output, GPU use, data loading, free disk space.',
     },
+    tenths: '{n} s',
     underASecond: 'less than a second',
     diverged: {
       title: 'Loss back above its start',
