@@ -142,6 +142,16 @@ def test_a_pan_shows_no_hole_and_its_window_is_three_spans_wide(home: Home, app:
     assert page.evaluate("window.least") > 0.8 * fine, "at each frame of the pan the line was whole and fine"
 
 
+def test_raw_points_are_drawn_as_soon_as_those_in_view_fit(home: Home, app: App, open_page):
+    """3,000 of 6,000 records were 1,500 points: with as many on either side, all of them did not fit."""
+    homes.long(home, 6_000)
+    app.take_in()
+    page = open_page()
+    wait_for_drawn(page, 3_000, 3_010, "loss", "perplexity")
+    drag(page, 0.25, 0.75)
+    wait_for_drawn(page, 2_900, 3_100, "loss", "perplexity")
+
+
 def test_a_newer_window_takes_the_older_request_back(home: Home, app: App, open_page):
     homes.long(home, 40_000)
     app.take_in()
