@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -97,6 +98,55 @@ def test_export_to_a_file(trained: Home, tmp_path: Path, capsys: pytest.CaptureF
     rows = list(csv.DictReader(io.StringIO(file.read_text("utf-8"))))
     assert [row["loss"] for row in rows if row["kind"] == "step"][:2] == ["2.0", "NaN"]
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and links")
+def test_export_writes_to_a_pipe_and_through_a_link(
+    trained: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As root, a file put in the place of /dev/null would break the machine."""
+    _, wanted, _ = asked(capsys, "export", "pilot", "--home", trained.path)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True, encoding="utf-8") as reader:
+        assert asked(capsys, "export", "pilot", "--home", trained.path, "-o", pipe)[0] == 0
+        assert reader.communicate(timeout=60)[0] == wanted
+    assert pipe.is_fifo()
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(tmp_path / "target.jsonl")
+    assert asked(capsys, "export", "pilot", "--home", trained.path, "-o", link)[0] == 0
+    assert link.is_symlink()
+    assert link.read_text(encoding="utf-8") == wanted
+    code, _, err = asked(capsys, "export", "pilot", "--home", trained.path, "-o", tmp_path)
+    assert (code, "cannot be written" in err) == (1, True)
+    assert not list(tmp_path.parent.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("import", ""), ("open", ""), ("export", "pilot", "-o", ""), ("doctor", "--bundle", ""), ("tasks", "--home", "")],
+)
+def test_an_empty_path_is_not_the_folder_one_stands_in(
+    trained: Home,
+    tmp_path: Path,
+    words: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    code, out, err = asked(capsys, "--home", trained.path, *words)
+    assert (code, out) == (2, "")
+    assert "it is empty" in err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
+def test_a_pipe_is_no_history(trained: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    code, _, err = asked(capsys, "import", "--home", trained.path, tmp_path / "pipe")
+    assert code == 1
+    assert "neither a file nor a folder" in err
 
 
 def test_import_takes_in_journals_once(trained: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -309,7 +359,7 @@ def test_without_the_app_extra_it_says_what_to_install() -> None:
 def test_a_reader_that_has_enough_is_no_failure(trained: Home) -> None:
     command = f"'{sys.executable}' -c 'from stepline.command import main; import sys; sys.exit(main())' export pilot"
     done = subprocess.run(
-        ["sh", "-c", f"{command} --home '{trained.path}' | head -n 1"],
+        ["bash", "-c", f"set -o pipefail; {command} --home '{trained.path}' | head -n 1"],
         env=environment(),
         capture_output=True,
         text=True,

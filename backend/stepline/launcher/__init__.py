@@ -44,8 +44,8 @@ def launch(command: Sequence[str], home: Home, *, task: str | None = None) -> En
     except OSError as error:
         os.close(reader)
         raise UsageError(
-            f"{command[0]} cannot be started",
-            why=str(error),
+            f"{command[0] or 'An empty command'} cannot be started",
+            why=error.strerror or str(error),
             action="Write the command as you would without Stepline, after two dashes: stepline run -- python train.py",
         ) from error
     finally:
