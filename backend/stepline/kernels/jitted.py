@@ -352,7 +352,8 @@ def widen(planes, varying, held, out):
 def stretches(begins, firsts, steps, out):
     for which in range(len(begins)):
         end = begins[which + 1] if which + 1 < len(begins) else len(out)
-        number = firsts[which]
-        for i in range(begins[which], end):
+        # In names of their own: for all the compiler knows, what is written to lies in those arrays.
+        number, step = firsts[which], steps[which]
+        for i in range(np.uint64(begins[which]), np.uint64(end)):
             out[i] = number
-            number += steps[which]
+            number += step
