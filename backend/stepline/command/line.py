@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from collections.abc import Callable
@@ -37,6 +38,9 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            place = error.filename or "the home"
+            return told(f"The disk is full ({place}). Make room there, or name another home: --home DIR.", 1)
         hint = "Run it again with --debug for the details, and report them with the output of `stepline doctor`."
         return told(f"A fault in Stepline itself: {type(error).__name__}: {error}. {hint}", 1)
     return code if isinstance(code, int) else 0
