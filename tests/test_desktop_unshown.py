@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stepline.errors import Unavailable
 from stepline_desktop import surroundings
-from stepline_desktop.place import MINIMUM, Place, Screen, fit, from_setting
+from stepline_desktop.place import MINIMUM, TITLE_PX, Place, Screen, fit, from_setting
 from stepline_desktop.words import CHINESE, ENGLISH, words
 from tests.journals import run_python
 
@@ -48,9 +48,20 @@ def test_a_window_can_be_seen_and_moved(place: Place, every: list[Screen]) -> No
     assert fitted.width >= MINIMUM[0]
     assert fitted.height >= MINIMUM[1]
     assert any(fitted.width <= max(screen.width, MINIMUM[0]) for screen in every)
-    if fitted.x is not None:
-        assert any(screen.y <= (fitted.y or 0) < screen.y + screen.height for screen in every)
+    assert fitted.x is not None
+    assert any(screen.y <= (fitted.y or 0) < screen.y + screen.height for screen in every)
     assert fitted.maximized == place.maximized
+
+
+@pytest.mark.parametrize("screen", [Screen(0, 0, 1366, 768), Screen(0, 27, 1024, 573), Screen(-1280, 0, 1280, 984)])
+def test_a_first_window_has_room_for_its_title_bar(screen: Screen) -> None:
+    fitted = fit(Place(), [screen])
+    assert fitted.x is not None
+    assert fitted.y is not None
+    assert screen.x <= fitted.x
+    assert fitted.x + fitted.width <= screen.x + screen.width
+    assert screen.y <= fitted.y
+    assert fitted.y + TITLE_PX + fitted.height <= screen.y + screen.height
 
 
 def test_a_place_on_a_screen_stays_as_it_is() -> None:

@@ -240,6 +240,8 @@ class Window:
 
     def _place(self) -> places.Place:
         screens = [places.Screen(each.x, each.y, each.width, each.height) for each in webview.screens]
+        if ON_QT:
+            screens = [places.Screen(*each.frame.availableGeometry().getRect()) for each in webview.screens]
         return places.fit(places.from_setting(self._memory.setting(places.SETTING, None)), screens)
 
     def _remember(self) -> None:
