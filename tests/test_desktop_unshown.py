@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -151,3 +152,11 @@ def test_without_a_display_no_window_can_open(set_names: dict[str, str], monkeyp
     assert caught.value.action
     # A browser would open where the window cannot: it is not said to be open.
     assert not surroundings.has_display()
+
+
+@pytest.mark.parametrize(("rule", "forbidden"), [("1\n", True), ("0\n", False), (None, False)])
+def test_the_sandbox_is_left_out_where_the_system_forbids_it(rule: str | None, forbidden: bool, tmp_path: Path) -> None:
+    file = tmp_path / "rule"
+    if rule is not None:
+        file.write_text(rule)
+    assert surroundings.forbids_sandboxes(file) == forbidden
