@@ -140,7 +140,7 @@ class Window:
         self._wears = worn
         said, theme = worn
         qt.set_words(said)
-        qt.set_theme(theme, GROUND.get(theme or ""))
+        qt.set_theme(theme, GROUND)
         qt.set_menus(menus(said, self._doing()))
 
     def _plain_menus(self) -> list[Any]:
