@@ -95,7 +95,8 @@ def test_accelerate(home: Home):
     assert records[-1].details["status"] == "completed"
 
 
-def test_keras(home: Home):
+@pytest.mark.parametrize(("every", "steps"), [(2, [2, 4, 6, 8]), (3, [3, 4, 6, 8]), (10, [4, 8])])
+def test_keras(home: Home, every: int, steps: list[int]):
     os.environ.setdefault("KERAS_BACKEND", "torch")
     keras = pytest.importorskip("keras", reason="keras is missing: pip install keras")
     import numpy as np
@@ -105,13 +106,14 @@ def test_keras(home: Home):
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse")
     inputs, targets = np.ones((16, 2), np.float32), np.ones((16, 1), np.float32)
-    callback = SteplineKerasCallback("pilot", every_batches=2, home=home.path)
+    callback = SteplineKerasCallback("pilot", every_batches=every, home=home.path)
     model.fit(
         inputs, targets, batch_size=4, epochs=2, validation_data=(inputs, targets), verbose=0, callbacks=[callback]
     )
     header, _settings, records = journal(home)
     assert header.total_steps == 8
-    assert [record.step for record in records if record.kind == "step"] == [2, 4, 6, 8]
+    assert [record.step for record in records if record.kind == "step"] == steps
+    assert all("val_loss" not in record.metrics for record in records if record.kind == "step")
     assert [(record.step, "eval_loss" in record.metrics) for record in records if record.kind == "evaluation"] == [
         (4, True),
         (8, True),

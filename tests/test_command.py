@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -22,7 +23,7 @@ from stepline.visit import take_in
 from stepline.writer import read_address
 from tests.front_door import wait_for
 from tests.import_files import log_history, trainer_state
-from tests.programs import Program, environment
+from tests.programs import STEPLINE, Program, environment
 
 ROOT = Path(__file__).parents[1]
 
@@ -97,6 +98,55 @@ def test_export_to_a_file(trained: Home, tmp_path: Path, capsys: pytest.CaptureF
     rows = list(csv.DictReader(io.StringIO(file.read_text("utf-8"))))
     assert [row["loss"] for row in rows if row["kind"] == "step"][:2] == ["2.0", "NaN"]
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and links")
+def test_export_writes_to_a_pipe_and_through_a_link(
+    trained: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As root, a file put in the place of /dev/null would break the machine."""
+    _, wanted, _ = asked(capsys, "export", "pilot", "--home", trained.path)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True, encoding="utf-8") as reader:
+        assert asked(capsys, "export", "pilot", "--home", trained.path, "-o", pipe)[0] == 0
+        assert reader.communicate(timeout=60)[0] == wanted
+    assert pipe.is_fifo()
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(tmp_path / "target.jsonl")
+    assert asked(capsys, "export", "pilot", "--home", trained.path, "-o", link)[0] == 0
+    assert link.is_symlink()
+    assert link.read_text(encoding="utf-8") == wanted
+    code, _, err = asked(capsys, "export", "pilot", "--home", trained.path, "-o", tmp_path)
+    assert (code, "cannot be written" in err) == (1, True)
+    assert not list(tmp_path.parent.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("import", ""), ("open", ""), ("export", "pilot", "-o", ""), ("doctor", "--bundle", ""), ("tasks", "--home", "")],
+)
+def test_an_empty_path_is_not_the_folder_one_stands_in(
+    trained: Home,
+    tmp_path: Path,
+    words: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    code, out, err = asked(capsys, "--home", trained.path, *words)
+    assert (code, out) == (2, "")
+    assert "it is empty" in err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
+def test_a_pipe_is_no_history(trained: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    code, _, err = asked(capsys, "import", "--home", trained.path, tmp_path / "pipe")
+    assert code == 1
+    assert "neither a file nor a folder" in err
 
 
 def test_import_takes_in_journals_once(trained: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -309,7 +359,7 @@ def test_without_the_app_extra_it_says_what_to_install() -> None:
 def test_a_reader_that_has_enough_is_no_failure(trained: Home) -> None:
     command = f"'{sys.executable}' -c 'from stepline.command import main; import sys; sys.exit(main())' export pilot"
     done = subprocess.run(
-        ["sh", "-c", f"{command} --home '{trained.path}' | head -n 1"],
+        ["bash", "-c", f"set -o pipefail; {command} --home '{trained.path}' | head -n 1"],
         env=environment(),
         capture_output=True,
         text=True,
@@ -317,6 +367,20 @@ def test_a_reader_that_has_enough_is_no_failure(trained: Home) -> None:
     )
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_a_name_that_the_terminal_has_no_letters_for_is_no_failure(home: Home, encoding: str) -> None:
+    with stepline.record("中文 é 😀", home=home) as run:
+        run.log({"loss": 0.5}, step=1)
+    words = environment(STEPLINE_HOME=str(home.path), PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    listed = subprocess.run([STEPLINE, "tasks"], env=words, capture_output=True, check=True)
+    assert ("中文" if encoding == "utf-8" else "\\u4e2d\\u6587").encode() in listed.stdout
+    told = subprocess.run([STEPLINE, "tasks", "--json"], env=words, capture_output=True, check=True)
+    assert [task["name"] for task in json.loads(told.stdout)] == ["中文 é 😀"]
+    missing = subprocess.run([STEPLINE, "export", "没有"], env=words, capture_output=True, check=False)
+    assert missing.returncode == 1
+    assert b"There is no task" in missing.stderr
 
 
 def test_every_command_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -355,6 +419,14 @@ def test_run_records_an_unchanged_script_and_ends_with_its_exit_code(
 def test_run_of_a_command_that_is_killed_ends_as_in_a_shell(home: Home, capfd: pytest.CaptureFixture[str]) -> None:
     code = main(["run", "--home", str(home.path), "--", sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
     assert (code, capfd.readouterr().err) == (137, "stepline: Killed (SIGKILL).\n")
+
+
+def test_run_of_a_script_that_records_nothing_says_so(home: Home, capfd: pytest.CaptureFixture[str]) -> None:
+    code = main(["run", "--home", str(home.path), "--", sys.executable, "-c", "print('loss 1.5')"])
+    said = capfd.readouterr()
+    assert (code, said.out) == (0, "loss 1.5\n")
+    assert "nothing was recorded" in said.err
+    assert "stepline.record" in said.err
 
 
 def test_run_without_a_command_is_wrong_use(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

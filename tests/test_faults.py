@@ -23,7 +23,9 @@ import torch
 from transformers import Trainer, TrainerCallback
 
 from stepline import SteplineCallback
+from stepline.command import main
 from stepline.errors import HomeError
+from stepline.home import Home
 from tests.journals import Journal, only_journal, read_journals
 from tests.trainings import At, build, losses
 
@@ -113,6 +115,25 @@ def test_a_home_that_cannot_be_written(trained: Any, small_disk: Any, tmp_path: 
     monkeypatch.setenv("STEPLINE_STRICT", "1")
     with pytest.raises(HomeError, match="Read-only"):
         build(tmp_path / "out", disk / "home")
+
+
+def test_a_command_on_a_disk_that_is_full_says_so(small_disk: Any, capsys: Any) -> None:
+    disk = small_disk("size=256k")
+    home = Home.open(disk / "home")
+    fill(disk)()
+    for words in (["serve"], ["run", "--", "true"]):
+        assert main(["--home", str(home.path), *words]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "The disk is full" in line
+        assert "Make room" in line
+
+
+def test_a_home_on_what_became_read_only_is_told_as_that(small_disk: Any) -> None:
+    disk = small_disk("size=256k")
+    home = Home.open(disk / "home")
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    with pytest.raises(HomeError, match=r"Its file system is read-only\. Mount it for writing"):
+        Home.open(home.path)
 
 
 def test_a_home_that_vanishes_and_a_journal_that_is_removed(trained: Any, tmp_path: Path) -> None:

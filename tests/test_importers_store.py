@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from stepline.errors import ImportFailed
 from stepline.importers import ImportResult, import_paths
@@ -67,7 +69,8 @@ def test_an_upload_is_known_by_its_content_and_not_by_where_it_lay(store, tmp_pa
     state = log_history(range(10, 51, 10))
     trainer_state(tmp_path / "upload-1" / "trainer_state.json", state)
     (first,) = uploaded(store, tmp_path / "upload-1")
-    assert (first.state, first.name, str(first.path)) == ("imported", "trainer_state", "trainer_state.json")
+    assert (first.state, str(first.path)) == ("imported", "trainer_state.json")
+    assert re.fullmatch(r"trainer_state, \d{4}-\d\d-\d\d \d\d:\d\d", first.name)
     (run,) = store.runs(first.task_id)
     assert run.settings["imported.path"] == "trainer_state.json"
     trainer_state(tmp_path / "upload-2" / "trainer_state.json", state)
@@ -181,10 +184,41 @@ def test_a_cancelled_import_leaves_nothing(store, tmp_path, after):
         asked += 1
         return asked > after
 
-    results = import_paths(store, [path], cancelled=cancelled)
+    shares: list[float] = []
+    results = import_paths(store, [path], cancelled=cancelled, progress=lambda _, share: shares.append(share))
     assert [result.state for result in results] == ["cancelled"]
     assert store.tasks() == []
+    assert max(shares, default=0) < 1
     assert only(store, path).records == 20_000
+
+
+def test_an_interrupted_import_leaves_nothing_and_never_seems_done(store, tmp_path):
+    path = write_lines(tmp_path / "log.jsonl", [{"step": step, "loss": 1.0} for step in range(20_000)])
+    shares: list[float] = []
+
+    def progress(_path, share):
+        shares.append(share)
+        if share > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_paths(store, [path], progress=progress)
+    assert 0.5 < shares[-1] < 1
+    assert store.tasks() == []
+
+
+def test_a_file_that_is_packed_too_tightly_is_refused_before_it_is_read(store, tmp_path):
+    """As JSON lines its 300 MiB would take a minute."""
+    path, line = tmp_path / "log.jsonl.zst", b'{"step": 1, "loss": 2.0}\n'
+    packer = zstandard.ZstdCompressor().compressobj()
+    with path.open("wb") as file:
+        for _ in range(300):
+            file.write(packer.compress(line * (2**20 // len(line))))
+        file.write(packer.flush())
+    shares: list[float] = []
+    (result,) = import_paths(store, [path], progress=lambda _, share: shares.append(share))
+    assert "unpacks to more than" in str(result.error)
+    assert set(shares) == {0.0, 1.0}
 
 
 def test_progress_goes_from_nothing_to_all(store, tmp_path):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import stepline
+from stepline.app import App
+from stepline.home import Home
 from tests.journals import run_python
 
 HEAVY = {
@@ -60,6 +64,26 @@ def test_recording_a_loop_loads_the_standard_library_alone() -> None:
 )
 def test_a_command_starts_without_what_comes_later(command: str, late: set[str]) -> None:
     assert not loaded_by(f"import stepline.command.{command}") & late
+
+
+def test_a_first_window_loads_no_part_of_numpy_that_it_does_not_need(tmp_path: Path) -> None:
+    with stepline.record("pilot", home=tmp_path) as run:
+        for step in range(9_000):
+            run.log({"loss": step / 7}, step=step)
+    app = App(Home.open(tmp_path))
+    app.start()
+    app.take_in()
+    app.stop()
+    code = (
+        "from pathlib import Path\n"
+        "from stepline import history\n"
+        "from stepline.store import Store\n"
+        f"store = Store.open(Path({str(Home.open(tmp_path).database)!r}), writable=False)\n"
+        "(task,) = store.tasks()\n"
+        "history.frame(store, task.id, ['loss', 'perplexity'], smoothing=history.Smoothing(10, 5))\n"
+        "list(store.records(task.id, limit=200, newest_first=True))"
+    )
+    assert "numpy.ma" not in loaded_by(code)
 
 
 @pytest.mark.parametrize("name", stepline.__all__)

@@ -28,6 +28,14 @@ few_kinds = st.lists(any_values, min_size=1, max_size=4)
 whole_numbers = st.integers(-(2**63), 2**63 - 1)
 
 
+@AT_EASE
+@given(hnp.arrays(st.sampled_from([np.int32, np.int64]), lengths, elements=st.integers(-3, 3)))
+def test_distinct_numbers_are_numpys(values):
+    found = kernels.distinct(values)
+    assert found.dtype == values.dtype
+    assert np.array_equal(found, np.unique(values))
+
+
 def bits(width):
     return st.integers(0, 2**width - 1)
 

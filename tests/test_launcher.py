@@ -71,6 +71,7 @@ def test_an_unchanged_script_is_recorded(home: Home, tmp_path: Path, monkeypatch
     assert records[-1].kind == "train_end"
     assert {"loss", "mean_token_accuracy", "entropy"} <= records[1].metrics.keys()
     assert records[-1].details["status"] == "completed"
+    assert records[-1].metrics["total_flos"] > 0
 
 
 PENDING = "from stepline.home import Home; from stepline.recording.run_journal import Recorder, new_header; "
@@ -91,6 +92,26 @@ ENDINGS = {
     ),
     "ctypes.string_at(0)": ("failed", "signal", "Ended by SIGSEGV."),
 }
+if sys.platform == "win32":
+    # No signals: who ends another process names its exit code.
+    del ENDINGS["os.kill(os.getpid(), signal.SIGKILL)"], ENDINGS["ctypes.string_at(0)"]
+    ENDINGS["os.kill(os.getpid(), signal.SIGTERM)"] = ("failed", "exit", "Ended with exit code 15.")
+
+
+@pytest.mark.parametrize(
+    ("code", "cause", "message"),
+    [
+        (-9, "signal", "Killed (SIGKILL)."),
+        (137, "signal", "Killed (SIGKILL)."),
+        (139, "signal", "Ended by SIGSEGV."),
+        (0xC0000005, "signal", "Ended by the system (0xC0000005)."),
+        (0xC000013A, "interrupted", "Interrupted from the keyboard."),
+        (200, "exit", "Ended with exit code 200."),
+    ],
+)
+def test_exit_codes_are_named(code: int, cause: str, message: str):
+    ending = name_ending(code, "")
+    assert (ending.cause, ending.text) == (cause, message)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

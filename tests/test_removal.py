@@ -189,7 +189,7 @@ def test_a_killed_remover_leaves_each_record_once(home, compressed):
         program = Path(__file__).with_name("removing_program.py")
         child = subprocess.Popen([sys.executable, str(program), str(home.path)], stdout=subprocess.PIPE)
         assert child.stdout is not None
-        assert child.stdout.readline() == b"watching\n"
+        assert child.stdout.readline().strip() == b"watching"
         time.sleep(moments.uniform(0.0, 0.4))
         child.kill()
         child.wait()

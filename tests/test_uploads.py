@@ -6,6 +6,7 @@ import http.client
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -92,16 +93,17 @@ def _goes_away(home, app, asked):
 @pytest.mark.parametrize(
     ("chosen", "best", "name"),
     [
-        ("trainer_state.json", None, "trainer_state, 50 steps"),
+        ("trainer_state.json", None, "trainer_state, 2026-01-02 03:04"),
         ("trainer_state.json", "./out/whisper-ja/checkpoint-40", "whisper-ja"),
         ("checkpoint-50/trainer_state.json", "C:\\runs\\我的训练\\checkpoint-40", "我的训练"),
-        ("checkpoint-50/trainer_state.json", "checkpoint-40", "trainer_state, 50 steps"),
+        ("checkpoint-50/trainer_state.json", "checkpoint-40", "trainer_state, 2026-01-02 03:04"),
         ("my-state.json", "./out/whisper-ja/checkpoint-40", "my-state"),
     ],
 )
 def test_a_file_that_every_training_has_is_named_by_what_it_says(app, tmp_path, chosen, best, name):
     state = trainer_state(tmp_path / "state.json", log_history(range(10, 51, 10)), best_model_checkpoint=best)
-    assert send(app, {chosen: state.read_bytes()}).json["imported"][0]["name"] == name
+    modified = 1000 * datetime(2026, 1, 2, 3, 4, 5).timestamp()
+    assert send(app, {chosen: state.read_bytes()}, [modified]).json["imported"][0]["name"] == name
 
 
 def test_one_that_fails_stops_no_other(home, app):

@@ -57,7 +57,6 @@ def test_one_of_two_processes_has_it(home):
 
 def test_a_holder_killed_with_9_is_taken_over(home):
     process, _ = hold(home)
-    process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
     end(process)
     lock = WriterLock(home)
     assert lock.acquire()
@@ -129,6 +128,17 @@ def test_a_forked_child_that_outlives_its_parent_does_not_hold_it(home):
     finally:
         os.kill(int(pid), signal.SIGKILL)
         process.stdout.close()
+
+
+def test_an_address_is_replaced_although_somebody_reads_it(home):
+    publish_address(home, "http://127.0.0.1:1", "before")
+    with open(home.address_file) as reader:  # Windows lets nobody replace it meanwhile
+        done = threading.Timer(0.2, reader.close)
+        done.start()
+        publish_address(home, "http://127.0.0.1:2", "after")
+        done.join()
+    assert read_address(home).token == "after"
+    assert not list(home.folder.glob("writer.json.*"))
 
 
 def test_the_address_is_for_its_user_only_and_can_be_taken_back(home):

@@ -32,9 +32,24 @@ function packages(): Plugin {
   }
 }
 
+/** Has the components fetched and compiled along with the page, though they are run later (src/main.ts). */
+function preloaded(): Plugin {
+  return {
+    name: 'preloaded',
+    transformIndexHtml(_, { bundle }) {
+      const later = Object.values(bundle ?? {}).filter((chunk) => chunk.type === 'chunk' && chunk.isDynamicEntry)
+      return later.map(({ fileName }) => ({
+        injectTo: 'head' as const,
+        tag: 'link',
+        attrs: { rel: 'modulepreload', href: `./${fileName}` },
+      }))
+    },
+  }
+}
+
 export default defineConfig({
   base: './',
-  plugins: [vue(), packages()],
+  plugins: [vue(), packages(), preloaded()],
   define: {
     __VUE_OPTIONS_API__: 'true',
     __VUE_I18N_FULL_INSTALL__: 'false',
@@ -46,6 +61,8 @@ export default defineConfig({
     outDir: '../backend/stepline/web_dist',
     emptyOutDir: true,
     target: ['chrome109', 'safari16'],
+    // One file for all of the page: a part's styles would be waited for when its script comes.
+    cssCodeSplit: false,
     // ECharts alone is 480 kB; the page comes from this machine, so that one file costs nothing.
     chunkSizeWarningLimit: 1500,
   },

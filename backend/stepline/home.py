@@ -21,6 +21,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,6 +45,9 @@ NETWORK_FUSE = frozenset(
         "sshfs", "vmhgfs-fuse",
     )
 )  # fmt: skip
+
+
+REPLACING_SECS = 2.0
 
 
 def default_home() -> Path:
@@ -132,6 +136,19 @@ class Home:
     @property
     def kernels_cache(self) -> Path:
         return self.folder / "kernels"
+
+
+def replace(draft: Path, path: Path) -> None:
+    """`os.replace`. Windows refuses it while somebody reads the file at `path`: there it is tried for a while."""
+    ends = time.monotonic() + (REPLACING_SECS if sys.platform == "win32" else 0.0)
+    while True:
+        try:
+            os.replace(draft, path)
+            return
+        except PermissionError:
+            if time.monotonic() >= ends:
+                raise
+            time.sleep(0.01)
 
 
 def on_network(path: Path) -> bool:
@@ -251,10 +268,12 @@ def _make_folder(folder: Path) -> None:
 
 def _check_access(folder: Path) -> None:
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        is_locked = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
+        mend = "Mount it for writing" if is_locked else "Allow it (chmod u+rwx)"
         raise HomeError(
             f"The home {folder} cannot be read and written",
-            why="Its permissions do not allow it",
-            action=f"Allow it (chmod u+rwx), or name another folder with --home DIR or STEPLINE_HOME: {folder}",
+            why="Its file system is read-only" if is_locked else "Its permissions do not allow it",
+            action=f"{mend}, or name another folder with --home DIR or STEPLINE_HOME",
         )
 
 

@@ -9,14 +9,13 @@ KEPT_DAYS: that is looked at when the program starts, whenever something is put 
 from __future__ import annotations
 
 import glob
-import os
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from stepline import facts
-from stepline.home import Home
+from stepline.home import Home, replace
 from stepline.ingest import Ingest
 from stepline.rounds import Rounds
 from stepline.store import Store
@@ -75,7 +74,7 @@ def tidy(home: Home, store: Store, ingest: Ingest) -> None:
         for file in list(home.trash.iterdir()):
             run_id = file.name.split(".")[0]
             if run_id in known and run_id not in kept:
-                os.replace(file, home.journals / file.name)
+                replace(file, home.journals / file.name)
     remove_old(home, store, ingest)
 
 
@@ -105,7 +104,7 @@ def _move(home: Home, store: Store, task_ids: Sequence[str], origin: Path, targe
     for task_id in task_ids:
         for run in store.runs(task_id):
             for file in _files(origin, run.id):
-                os.replace(file, target / file.name)
+                replace(file, target / file.name)
 
 
 def _files(folder: Path, run_id: str) -> Iterator[Path]:

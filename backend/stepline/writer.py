@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from stepline.errors import HomeError
-from stepline.home import Home
+from stepline.home import Home, replace
 
 if sys.platform == "win32":
     import msvcrt
@@ -101,7 +101,7 @@ def publish_address(home: Home, address: str, token: str) -> None:
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(file, "w", encoding="utf-8") as stream:
         json.dump(asdict(Address(address, token, os.getpid())), stream)
-    os.replace(draft, home.address_file)
+    replace(draft, home.address_file)
 
 
 def read_address(home: Home) -> Address | None:

@@ -54,20 +54,22 @@ Name: "{group}\Stepline"; Filename: "{app}\stepline-window.exe"
 Name: "{autodesktop}\Stepline"; Filename: "{app}\stepline-window.exe"; Tasks: desktop
 
 [Registry]
-Root: HKCU; Subkey: "Environment"; ValueType: expandsz; ValueName: "Path"; ValueData: "{olddata};{app}"; Tasks: path; Check: IsNotOnPath
+Root: HKCU; Subkey: "Environment"; ValueType: expandsz; ValueName: "Path"; ValueData: "{olddata};{app}"; Tasks: path; Check: not IsAdminInstallMode and IsNotOnPath
+Root: HKLM; Subkey: "SYSTEM\CurrentControlSet\Control\Session Manager\Environment"; ValueType: expandsz; ValueName: "Path"; ValueData: "{olddata};{app}"; Tasks: path; Check: IsAdminInstallMode and IsNotOnPath
 ; Offered beside the programs that open these files already, never in their place.
 Root: HKA; Subkey: "Software\Classes\Stepline.History\shell\open\command"; ValueType: string; ValueData: """{app}\stepline-window.exe"" open ""%1"""; Flags: uninsdeletekey
 Root: HKA; Subkey: "Software\Classes\Stepline.History"; ValueType: string; ValueData: "{cm:Open}"; Flags: uninsdeletekey
-Root: HKA; Subkey: "Software\Classes\.wandb\OpenWithProgids"; ValueType: string; ValueName: "Stepline.History"; ValueData: ""; Flags: uninsdeletevalue
-Root: HKA; Subkey: "Software\Classes\.jsonl\OpenWithProgids"; ValueType: string; ValueName: "Stepline.History"; ValueData: ""; Flags: uninsdeletevalue
-Root: HKA; Subkey: "Software\Classes\.csv\OpenWithProgids"; ValueType: string; ValueName: "Stepline.History"; ValueData: ""; Flags: uninsdeletevalue
+Root: HKA; Subkey: "Software\Classes\.wandb\OpenWithProgids"; ValueType: string; ValueName: "Stepline.History"; ValueData: ""; Flags: uninsdeletevalue uninsdeletekeyifempty
+Root: HKA; Subkey: "Software\Classes\.jsonl\OpenWithProgids"; ValueType: string; ValueName: "Stepline.History"; ValueData: ""; Flags: uninsdeletevalue uninsdeletekeyifempty
+Root: HKA; Subkey: "Software\Classes\.csv\OpenWithProgids"; ValueType: string; ValueName: "Stepline.History"; ValueData: ""; Flags: uninsdeletevalue uninsdeletekeyifempty
 
 [Run]
 Filename: "{app}\stepline-window.exe"; Description: "{cm:LaunchProgram,Stepline}"; Flags: nowait postinstall skipifsilent
 
 [UninstallDelete]
-; Compiled modules that Python leaves beside the program.
-Type: filesandordirs; Name: "{app}"
+; Compiled modules that Python leaves beside the program. Not the whole folder: somebody may keep other files there.
+Type: filesandordirs; Name: "{app}\_internal"
+Type: dirifempty; Name: "{app}"
 
 [Code]
 const
@@ -88,12 +90,21 @@ begin
     or VersionAt(HKCU, 'Software\' + WebViewClient);
 end;
 
+// The variables of all users, or of this one: below HKA, as the installer was started.
+function EnvironmentKey: String;
+begin
+  if IsAdminInstallMode then
+    Result := 'SYSTEM\CurrentControlSet\Control\Session Manager\Environment'
+  else
+    Result := 'Environment';
+end;
+
 function IsNotOnPath: Boolean;
 var
   Path: String;
 begin
-  Result := not IsAdminInstallMode;
-  if Result and RegQueryStringValue(HKCU, 'Environment', 'Path', Path) then
+  Result := True;
+  if RegQueryStringValue(HKA, EnvironmentKey, 'Path', Path) then
     Result := Pos(';' + Uppercase(ExpandConstant('{app}')) + ';', ';' + Uppercase(Path) + ';') = 0;
 end;
 
@@ -108,9 +119,9 @@ procedure CurUninstallStepChanged(Step: TUninstallStep);
 var
   Path: String;
 begin
-  if (Step = usPostUninstall) and RegQueryStringValue(HKCU, 'Environment', 'Path', Path) then begin
+  if (Step = usPostUninstall) and RegQueryStringValue(HKA, EnvironmentKey, 'Path', Path) then begin
     Path := ';' + Path + ';';
     if StringChangeEx(Path, ';' + ExpandConstant('{app}') + ';', ';', True) > 0 then
-      RegWriteExpandStringValue(HKCU, 'Environment', 'Path', Copy(Path, 2, Length(Path) - 2));
+      RegWriteExpandStringValue(HKA, EnvironmentKey, 'Path', Copy(Path, 2, Length(Path) - 2));
   end;
 end;

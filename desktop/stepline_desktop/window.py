@@ -66,14 +66,16 @@ class Window:
         screen = next(
             (each for each in webview.screens if each.x <= (place.x or 0) < each.x + each.width), webview.screens[0]
         )
+        # pywebview counts a place from its screen's corner, and on Windows from the desktop's.
+        corner = (0, 0) if sys.platform == "win32" else (screen.x, screen.y)
         window: Any = webview.create_window(
             "Stepline",
             self._url,
             screen=screen,
             width=place.width,
             height=place.height,
-            x=None if place.x is None else place.x - screen.x,
-            y=None if place.y is None else place.y - screen.y,
+            x=None if place.x is None else place.x - corner[0],
+            y=None if place.y is None else place.y - corner[1],
             maximized=place.maximized,
             min_size=places.MINIMUM,
             text_select=True,
@@ -94,7 +96,8 @@ class Window:
         window.events.shown += self._shown
         window.events.loaded += self._loaded
         self._window = window
-        webview.start(gui="qt" if ON_QT else None, icon=icon(), menu=self._plain_menus())
+        # Elsewhere the window has the program's own icon, and Windows' would not open with an SVG.
+        webview.start(gui="qt" if ON_QT else None, icon=icon() if ON_QT else None, menu=self._plain_menus())
 
     def close(self) -> None:
         """Close without asking; before `show`, keep it from opening."""

@@ -63,14 +63,19 @@ def drag(page, first: float, last: float) -> None:
     page.mouse.up()
 
 
-def test_a_brush_zooms_all_charts_together_and_two_clicks_lead_back(home: Home, open_page):
+BACK = {"en": "Zoom back", "zh": "缩放还原"}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_brush_zooms_all_charts_together_and_two_clicks_lead_back(home: Home, open_page, language: str):
     homes.long(home, 400)
-    page = open_page()
+    page = open_page(language)
     wait_for_drawn(page, 400, 400, "loss", "perplexity")
     page.keyboard.press("o")
     wait_for_drawn(page, 400, 400, "grad_norm", "samples_per_second")
     drag(page, 0.25, 0.75)
     wait_for_drawn(page, 180, 220, "loss", "perplexity", "grad_norm", "samples_per_second")
+    expect(page.get_by_test_id("zoom-back")).to_contain_text(BACK[language])
     drag(page, 0.25, 0.75)
     wait_for_drawn(page, 85, 115, "loss", "perplexity", "grad_norm", "samples_per_second")
     page.mouse.dblclick(*at(page, 0.5, "perplexity"))
@@ -79,12 +84,16 @@ def test_a_brush_zooms_all_charts_together_and_two_clicks_lead_back(home: Home, 
     wait_for_drawn(page, 400, 400, "loss", "samples_per_second")
 
 
-def test_the_wheel_zooms_about_the_pointer_and_following_comes_back_with_one_key(home: Home, open_page):
+FOLLOW = {"en": "Follow", "zh": "跟随"}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_wheel_zooms_about_the_pointer_and_following_comes_back_with_one_key(home: Home, open_page, language: str):
     head = replace(homes.header("live"), process=homes.Process.current())
     homes.write(home, head, [homes.step(n, head.time, 400) for n in range(1, 401)])
-    page = open_page()
+    page = open_page(language)
     wait_for_drawn(page, 400, 400)
-    follow = page.get_by_role("checkbox", name="Follow").first
+    follow = page.get_by_role("checkbox", name=FOLLOW[language]).first
     expect(follow).to_be_checked()
     page.mouse.move(*at(page, 0.5))
     page.mouse.wheel(0, -400)
@@ -133,6 +142,16 @@ def test_a_pan_shows_no_hole_and_its_window_is_three_spans_wide(home: Home, app:
     assert page.evaluate("window.least") > 0.8 * fine, "at each frame of the pan the line was whole and fine"
 
 
+def test_raw_points_are_drawn_as_soon_as_those_in_view_fit(home: Home, app: App, open_page):
+    """3,000 of 6,000 records were 1,500 points: with as many on either side, all of them did not fit."""
+    homes.long(home, 6_000)
+    app.take_in()
+    page = open_page()
+    wait_for_drawn(page, 3_000, 3_010, "loss", "perplexity")
+    drag(page, 0.25, 0.75)
+    wait_for_drawn(page, 2_900, 3_100, "loss", "perplexity")
+
+
 def test_a_newer_window_takes_the_older_request_back(home: Home, app: App, open_page):
     homes.long(home, 40_000)
     app.take_in()
@@ -171,6 +190,8 @@ def test_one_crosshair_runs_through_all_charts_and_reads_every_series(home: Home
     said = [name.inner_text().split(" SPL")[0].strip() for name in tooltip.locator(".name").all()]
     assert said == NAMES[language]
     expect(tooltip).to_contain_text("40")
+    # And what changed before the run under the pointer.
+    expect(tooltip).to_contain_text("lr 2e-4 → 1e-4")
     # On a chart of the fold the same reading, there.
     page.mouse.move(*at(page, 0.99, "grad_norm"))
     expect(page.locator(".crosshair")).to_have_count(len(ALL))

@@ -19,7 +19,7 @@ WORDS = {
         "points": "20 points",
     },
     "zh": {
-        "button": "导入…", "one": "已导入“mine”，共 20 条记录。", "again": "“mine”已经在这里",
+        "button": "导入…", "one": "已导入“mine”，共 20 条记录。", "again": "“mine”已导入过",
         "points": "20 个点",
     },
 }  # fmt: skip

@@ -24,6 +24,7 @@ WORDS = {
         "loss": ("Loss", "falling", "falls step by step"),
         "learning_rate": ("Learning rate", "by schedule", "changes as the schedule says"),
         "samples_per_second": ("Training speed", "steady", "steady"),
+        "raw": "raw",
         "pending": "This task has not started yet", "not_logged": "The training has started",
         "first_line": "The first line appears",
     },
@@ -33,6 +34,7 @@ WORDS = {
         "loss": ("当前损失", "下降", "逐步下降"),
         "learning_rate": ("学习率", "按调度", "按调度策略变化"),
         "samples_per_second": ("训练速度", "平稳", "稳定"),
+        "raw": "原始",
         "pending": "此任务尚未开始", "not_logged": "训练已开始", "first_line": "第一行就会出现",
     },
 }  # fmt: skip
@@ -60,6 +62,11 @@ def test_each_figure_goes_against_its_ideal_and_has_its_line(home: Home, open_pa
         expect(figure.locator("svg path[d^=M]").last).to_be_visible()
         expect(figure.locator(".number")).to_have_text(re.compile(r"\d"))
     expect(page.get_by_test_id("figure-samples_per_second")).to_contain_text("SPL/s")
+    # Smoothed, with the latest step's own value below; a learning rate is what it is.
+    latest = homes.step(STEPS, 0, STEPS).metrics["loss"]
+    expect(page.get_by_test_id("figure-loss")).to_contain_text(f"{words['raw']} {latest:.3f}")
+    expect(page.get_by_test_id("figure-loss").locator(".number")).not_to_have_text(f"{latest:.3f}")
+    expect(page.get_by_test_id("figure-learning_rate")).not_to_contain_text(words["raw"])
 
 
 def test_a_training_that_ends_well_turns_into_its_review(home: Home, open_page, language: str):

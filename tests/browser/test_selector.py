@@ -83,6 +83,44 @@ def test_of_a_thousand_only_those_in_view_are_there(open_page):
         expect(page.get_by_text(FOUND[language], exact=True)).to_be_visible()
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.usefixtures("thousand")
+def test_the_list_opens_around_the_task_shown(open_page, language: str):
+    page = open_page(language)
+    selector = page.get_by_test_id("task-selector")
+    options = page.get_by_role("option")
+    current = page.locator("[role=option][data-state=checked]")
+    below_top = """(row) => {
+      const list = row.closest('.list')
+      return [row.getBoundingClientRect().top - list.getBoundingClientRect().top, list.clientHeight, list.scrollTop]
+    }"""
+    # The newest is shown: nothing lies above it.
+    selector.click()
+    expect(current).to_contain_text("task 0999")
+    assert current.evaluate(below_top)[::2] == [0, 0]
+    for name in ("task 0500", "task 0001"):
+        page.keyboard.insert_text(name[-4:])
+        expect(options).to_have_count(1)
+        page.keyboard.press("Enter")
+        expect(selector).to_contain_text(name)
+        selector.click()
+        expect(page.locator("[role=option][data-highlighted]")).to_contain_text(name)
+        # With as many newer ones above it as older ones below; at the end of the list, as far up as it goes.
+        page.wait_for_function(f"""() => {{
+          const row = document.querySelector('[role=option][data-state=checked]')
+          const [below, height, scrolled] = ({below_top})(row)
+          const middle = (height - row.clientHeight) / 2
+          const list = row.closest('.list')
+          const atEnd = list.scrollHeight - height - scrolled < 1
+          return Math.abs(below - middle) < 4 || (atEnd && below > middle)
+        }}""")
+        page.keyboard.press("ArrowUp")
+        above = f"task {int(name[-4:]) + 1:04}"
+        expect(page.locator("[role=option][data-highlighted]")).to_contain_text(above)
+    page.keyboard.press("Home")
+    expect(options.filter(has_text="task 0999")).to_be_in_viewport(ratio=1)
+
+
 def test_a_task_that_logs_takes_no_highlight_away(home: Home, open_page):
     head = replace(homes.header("live"), process=homes.Process.current())
     path = homes.write(home, head, [homes.step(10, head.time)])

@@ -12,7 +12,7 @@ from stepline.recording.recorder import Run, record
 
 
 class SteplineKerasCallback(keras.callbacks.Callback):  # type: ignore[misc]
-    """Records every `every_batches`-th batch, and each epoch's validation. The step counts batches over all epochs.
+    """Records every `every_batches`-th batch, each epoch's last, its validation. Steps count all epochs' batches.
 
     Keras gives a batch's metrics as means since the epoch's start; they are recorded as given.
     """
@@ -23,7 +23,7 @@ class SteplineKerasCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._every = max(1, every_batches)
         self._home = home
         self._run: Run | None = None
-        self._step = 0
+        self._step = self._told_step = 0
         self._epoch = 0
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -31,7 +31,7 @@ class SteplineKerasCallback(keras.callbacks.Callback):  # type: ignore[misc]
         total = batches * epochs if batches and epochs else None
         optimizer = getattr(self.model, "optimizer", None)
         settings = optimizer.get_config() if optimizer is not None else {}
-        self._step = 0
+        self._step = self._told_step = 0
         self._run = record(self._task, total, settings, self._home).__enter__()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -43,9 +43,15 @@ class SteplineKerasCallback(keras.callbacks.Callback):  # type: ignore[misc]
             batches = self.params.get("steps")
             epoch = self._epoch + (batch + 1) / batches if batches else float(self._epoch)
             self._run.log(dict(logs or {}), step=self._step, epoch=epoch)
+            self._told_step = self._step
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         measured = {name: value for name, value in (logs or {}).items() if name.startswith(EVALUATION_PREFIXES)}
+        trained = {name: value for name, value in (logs or {}).items() if name not in measured}
+        if self._run is not None and trained and self._told_step < self._step:
+            # A training of few batches would have no points at all.
+            self._run.log(trained, step=self._step, epoch=epoch + 1.0)
+            self._told_step = self._step
         if self._run is not None and measured:
             self._run.evaluation(with_known_names(measured), step=self._step, epoch=epoch + 1.0)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import io
 import sys
 from collections.abc import Sequence
 
@@ -29,6 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A pipe on Windows or a bare locale has no letter for many a task's name.
+            stream.reconfigure(errors="backslashreplace")
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given[:1] == [TRY_PARQUET] and len(given) == 2:
         from stepline.importers.parquet import try_reading

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from rich.console import Console
 
 from stepline.command import checks, report
 from stepline.command.checks import Check
-from stepline.command.homes import say
+from stepline.command.homes import answer, say
 from stepline.errors import SteplineError
 
 
@@ -19,7 +18,7 @@ def doctor(path: Path | None, *, as_json: bool, bundle: Path | None) -> None:
     something is wrong."""
     found = list(checks.look(path))
     if as_json:
-        print(json.dumps([asdict(check) for check in found], ensure_ascii=False, indent=2))
+        answer([asdict(check) for check in found])
     else:
         draw(found)
     if bundle is not None:

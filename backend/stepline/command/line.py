@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -15,6 +16,12 @@ from stepline import __version__
 from stepline.errors import SteplineError
 
 COMMANDS = ("open", "demo", "run", "serve", "tasks", "export", "import", "doctor")
+FULL = (errno.ENOSPC, errno.EDQUOT)
+NO_ROOM = SteplineError(
+    "The disk is full",
+    why="A file that Stepline needs could not be written",
+    action="Make room, or name a home on another disk with --home DIR or STEPLINE_HOME: stepline doctor says where",
+)
 EXPORTS = ("jsonl", "csv", "parquet", "tensorboard")
 
 
@@ -31,17 +38,12 @@ def run(arguments: list[str]) -> int:
         return told(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return told("Interrupted.", 1)
-    except BrokenPipeError:
-        # Whoever read from us has enough; Python would complain once more when it closes standard output.
-        sys.stdout = None
-        return 0
     except Exception as error:
         if debug:
             traceback.print_exc()
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            place = error.filename or "the home"
-            return told(f"The disk is full ({place}). Make room there, or name another home: --home DIR.", 1)
         hint = "Run it again with --debug for the details, and report them with the output of `stepline doctor`."
+        if isinstance(error, OSError) and error.errno in FULL:
+            return told(str(NO_ROOM), 1)
         return told(f"A fault in Stepline itself: {type(error).__name__}: {error}. {hint}", 1)
     return code if isinstance(code, int) else 0
 
@@ -52,10 +54,30 @@ def told(line: str, code: int) -> int:
 
 
 class Commands(click.Group):
-    """Lists the commands in the order in which a person meets them."""
+    """Lists the commands in the order in which a person meets them, and ends well where its reader has enough."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # click would end with 1. Python would complain once more when it closes standard output.
+            sys.stdout = None
+            return 0
+
+
+class Place(click.Path):
+    """A path. An empty one, a shell's variable that is not set, would be the folder that one stands in."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not os.fspath(value):
+            self.fail("it is empty. Is a variable of the shell not set?", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def everywhere(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -63,7 +85,7 @@ def everywhere(command: Callable[..., Any]) -> Callable[..., Any]:
     command = click.option("--debug", is_flag=True, expose_value=False, help="Show a failure's traceback.")(command)
     return click.option(
         "--home",
-        type=click.Path(path_type=Path),
+        type=Place(),
         help="Where the data lives; also STEPLINE_HOME.",
         callback=lambda context, _, value: value or context.find_root().params.get("home"),
     )(command)
@@ -80,7 +102,7 @@ def stepline(context: click.Context, home: Path | None) -> None:
 
 
 @stepline.command("open")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=Place())
 @everywhere
 def open_window(home: Path | None, paths: tuple[Path, ...] = ()) -> None:
     """Open the window, and PATHS in it: histories as `import` takes them. Where it is open, bring it forward."""
@@ -134,9 +156,7 @@ def tasks(home: Path | None, as_json: bool) -> None:
 @stepline.command()
 @click.argument("task")
 @click.option("--format", "form", type=click.Choice(EXPORTS), default=EXPORTS[0], show_default=True)
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Default: standard output. Of tensorboard a folder."
-)
+@click.option("-o", "--output", type=Place(), help="Default: standard output. Of tensorboard a folder.")
 @everywhere
 def export(home: Path | None, task: str, form: str, output: Path | None) -> None:
     """Write every record of TASK, which is a name or an id."""
@@ -146,7 +166,7 @@ def export(home: Path | None, task: str, form: str, output: Path | None) -> None
 
 
 @stepline.command("import")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=Place())
 @click.option("--follow", is_flag=True, help="Stay, and take in what is written on. Ctrl-C ends it.")
 @everywhere
 def import_(home: Path | None, paths: tuple[Path, ...], follow: bool) -> int:
@@ -162,9 +182,7 @@ def import_(home: Path | None, paths: tuple[Path, ...], follow: bool) -> int:
 
 @stepline.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option(
-    "--bundle", type=click.Path(path_type=Path), help="Write a zip for a bug report, without names and paths."
-)
+@click.option("--bundle", type=Place(), help="Write a zip for a bug report, without names and paths.")
 @everywhere
 def doctor(home: Path | None, as_json: bool, bundle: Path | None) -> None:
     """Say what Stepline finds on this machine, what is wrong and how to mend it."""

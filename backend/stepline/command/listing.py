@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from stepline.command.homes import open_home, say
+from stepline.command.homes import answer, open_home, say
 from stepline.command.journals import refused
 from stepline.store import RunRow, TaskRow
 from stepline.visit import take_in
@@ -32,7 +31,7 @@ def tasks(path: Path | None, *, as_json: bool) -> None:
         listed = [(task, store.runs(task.id)) for task in store.tasks()]
         notes = [*damage(listed), *refused(home, store)]
     if as_json:
-        print(json.dumps([task_object(task, runs) for task, runs in listed], ensure_ascii=False, indent=2))
+        answer([task_object(task, runs) for task, runs in listed])
     elif listed:
         draw(listed)
     else:

@@ -32,7 +32,7 @@ def export(path: Path | None, task: str, form: str, output: Path | None) -> None
     home = open_home(path)
     with take_in(home) as store:
         found = store.find_task(task)
-        if form == "tensorboard" and output is not None and output.suffix != ".zip":
+        if form == "tensorboard" and output is not None and str(output) != "-" and output.suffix != ".zip":
             write_folder(output, exporters.event_folder(store, found.id))
         else:
             write_file(output, exporters.of(form).pieces(store, found.id))
@@ -48,15 +48,20 @@ def write_file(output: Path | None, pieces: Iterator[bytes]) -> None:
             sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    draft = output.with_name(f".{output.name}.{os.getpid()}")
+    # A link is written through. What is no file, a pipe or /dev/null, is written to: a file in its place would end it.
+    target = Path(os.path.realpath(output))
+    is_plain = not target.exists() or target.is_file()
+    draft = target.with_name(f".{target.name}.{os.getpid()}") if is_plain else target
     try:
         with draft.open("wb") as stream:
             stream.writelines(pieces)
-        os.replace(draft, output)
+        if is_plain:
+            os.replace(draft, target)
     except OSError as error:
         raise _cannot_write(output, error) from error
     finally:
-        draft.unlink(missing_ok=True)
+        if is_plain:
+            draft.unlink(missing_ok=True)
 
 
 def write_folder(output: Path, files: Iterable[tuple[PurePosixPath, Iterator[bytes]]]) -> None:
@@ -83,8 +88,15 @@ def import_paths(path: Path | None, paths: tuple[Path, ...], *, follow: bool = F
     from stepline.importers import Following
 
     following = Following()
-    with bar() as progress:
-        found = import_into(home, places, progress=progress, growing=follow, following=following)
+    try:
+        with bar() as progress:
+            found = import_into(home, places, progress=progress, growing=follow, following=following)
+    except KeyboardInterrupt:
+        raise SteplineError(
+            "The import was interrupted",
+            action="Import the same paths again to take them in",
+            lost="No new task of them was kept",
+        ) from None
     code = tell(found)
     if follow and any(each["error"] is None for each in found):
         follow_on(home, places, following)

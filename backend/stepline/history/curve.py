@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stepline.history.derived import DERIVED, Derived
 from stepline.history.series import Series, superseded_from
 from stepline.history.source import Source
-from stepline.kernels import Floats, Ints
+from stepline.kernels import Floats, Ints, distinct
 from stepline.store import levels
 from stepline.store.levels import MAXIMUM, MINIMUM, Levels
 
@@ -103,7 +103,7 @@ class Curve:
         """With the unknown buckets made of the derived points themselves, all runs in them."""
         unknown = np.isin(found.bucket, found.bucket[unknown])
         parts = [levels.taken(found, ~unknown)]
-        for bucket, until in _stretches(np.unique(found.bucket[unknown])):
+        for bucket, until in _stretches(distinct(found.bucket[unknown])):
             begin, end = max(first, bucket << shift), min(last, until << shift)
             for at in range(begin, end, AT_ONCE):
                 points = self.points(at, min(at + AT_ONCE, end))

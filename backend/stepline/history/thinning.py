@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stepline.history.axes import Points
-from stepline.kernels import Ints
+from stepline.kernels import Ints, distinct
 from stepline.store import levels
 from stepline.store.levels import FIRST, LAST, MAXIMUM, MINIMUM, NON_FINITE, Levels
 
@@ -71,7 +71,7 @@ def _cells(found: Levels, shift: int, points: int, before: Cells | None = None) 
     if before is not None:
         lines, left_out, count, finite = before.lines, before.lines_left_out, before.points, before.finite
     else:
-        runs = np.unique(found.run)
+        runs = distinct(found.run)
         # A line takes two points a cell and two for its ends: four at least.
         lines = runs[-max(1, points // 4) :]
         left_out = len(runs) - len(lines)

@@ -47,6 +47,9 @@ _PACKED_STAY = frozenset(
 
 def is_archive(path: Path) -> bool:
     try:
+        # A pipe that nobody writes to would be waited for.
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             return file.read(4) == MAGIC
     except OSError:

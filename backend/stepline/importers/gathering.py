@@ -81,6 +81,12 @@ def gathered(path: Path, watch: Watch = lambda _: None, *, asked: bool = True) -
     this path. Raises ImportFailed where the path is not there or nothing in it can be taken."""
     if not path.exists():
         raise ImportFailed(f"There is no {path}", why="No file or folder has that path", action="Check its spelling")
+    if not path.is_dir() and not path.is_file():
+        raise ImportFailed(
+            f"{path} is neither a file nor a folder",
+            why="A pipe or a device can be read but once, and a history is gone through twice",
+            action="Write what comes from it into a file, and import that",
+        )
     if not path.is_dir() and asked:
         watch(path)
         return _one_file(path)

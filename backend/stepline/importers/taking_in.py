@@ -99,6 +99,7 @@ def import_paths(
         lying = uploaded
         watch = _Watch(index, len(paths), progress or (lambda _path, _share: None), cancelled or (lambda: False))
         results_before = len(results)
+        watch.progress(path, index / len(paths))
         try:
             take = partial(_take_one, results, store, watch, growing)
             is_followed = growing and following is not None
@@ -134,12 +135,15 @@ def import_paths(
             raise
         finally:
             held.close()
-            watch.progress(path, (index + 1) / len(paths))
             if len(results) == results_before:
                 results.append(ImportResult(path, "unchanged"))
             for folder in dict.fromkeys((lying, uploaded)):
                 if folder is not None:
                     results[results_before:] = [_as_chosen(each, folder, path) for each in results[results_before:]]
+    else:
+        # Not where it was called off, however that came.
+        if paths and progress is not None:
+            progress(paths[-1], 1.0)
     return results
 
 

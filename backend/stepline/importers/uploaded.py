@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from stepline.errors import SteplineError
@@ -27,7 +28,7 @@ def placeless(task: ImportedTask, folder: Path) -> ImportedTask:
     if not name:
         name = chosen.parts[0] if len(chosen.parts) > 1 else unpacked_name(chosen)
         if says_nothing(name):
-            name = _told_name(task) or name
+            name = _told_name(task)
 
     def placed(run: ImportedRun) -> ImportedRun:
         return replace(run, records=lambda: (_relative(record, folder) for record in run.records()))
@@ -44,16 +45,14 @@ def placeless(task: ImportedTask, folder: Path) -> ImportedTask:
     )
 
 
-def _told_name(task: ImportedTask) -> str | None:
-    """What the history itself says of the place it lay in; where it does not, how far it went tells two apart."""
-    last = task.runs[-1]
-    place = str(last.settings.get("best_model_checkpoint") or "").replace("\\", "/")
+def _told_name(task: ImportedTask) -> str:
+    """What the history itself says of the place it lay in; where it does not, its date tells two apart."""
+    place = str(task.runs[-1].settings.get("best_model_checkpoint") or "").replace("\\", "/")
     name = folder_name(PurePosixPath(place)) if place else ""
     if name and not says_nothing(name) and name not in (".", ".."):
         return name
-    step = max((run.last_step for run in task.runs if run.last_step is not None), default=None)
-    words = unpacked_name(Path(task.paths[0].name))
-    return None if step is None else f"{words}, {step:,} steps"
+    began = datetime.fromtimestamp(task.runs[0].started)
+    return f"{unpacked_name(Path(task.paths[0].name))}, {began:%Y-%m-%d %H:%M}"
 
 
 def without_folder(text: str, folder: Path) -> str:

@@ -15,9 +15,10 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stepline.kernels import lines, plain
 from stepline.kernels.types import AverageState, Bytes, EmaState, Extremes, Floats, Ints, Words
@@ -28,6 +29,7 @@ __all__ = [
     "Extremes",
     "Floats",
     "Ints",
+    "distinct",
     "ema",
     "extremes",
     "failure",
@@ -38,6 +40,8 @@ __all__ = [
     "stretches",
     "widen",
 ]
+
+Whole = TypeVar("Whole", bound=np.integer[Any])
 
 COMPILING_TURN_SECS = 0.0005
 KEPT_BYTES = 31 << 20
@@ -129,6 +133,14 @@ def moving_average(values: Floats, span: int, state: AverageState | None = None)
     """
     values = np.ascontiguousarray(values, np.float64)
     return (_compiled or plain).moving_average(values, span, state)  # type: ignore[no-any-return]
+
+
+def distinct(values: NDArray[Whole]) -> NDArray[Whole]:
+    """The distinct ones of whole numbers, ascending. np.unique imports numpy.ma for it, 12 ms of a first window."""
+    ordered = np.sort(values)
+    new = np.ones(len(ordered), np.bool_)
+    new[1:] = ordered[1:] != ordered[:-1]
+    return ordered[new]
 
 
 def interleave(planes: Bytes, varying: int, held: int, out: Words) -> None:

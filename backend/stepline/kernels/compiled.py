@@ -12,16 +12,15 @@ from stepline.kernels.types import AverageState, Bytes, EmaState, Extremes, Floa
 def extremes(values: Floats, starts: Ints) -> Extremes:
     """See `stepline.kernels.extremes`."""
     cells = len(starts)
-    bits = values.view(np.int64)
     columns = [np.empty(cells, np.int64) for _ in range(7)]
     if worth_splitting(len(values), LONG_SCAN) and cells > 1:
         half = int(np.searchsorted(starts, len(values) // 2))
         both(
-            lambda: jitted.extremes(bits, starts, 0, half, *columns),
-            lambda: jitted.extremes(bits, starts, half, cells, *columns),
+            lambda: jitted.extremes(values, starts, 0, half, *columns),
+            lambda: jitted.extremes(values, starts, half, cells, *columns),
         )
     else:
-        jitted.extremes(bits, starts, 0, cells, *columns)
+        jitted.extremes(values, starts, 0, cells, *columns)
     return Extremes(*columns)
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
+from stepline.kernels.vectors import CHUNK, extremes_of_chunk
+
 _floats = types.Array(types.float64, 1, "C", readonly=True)
 _ints = types.Array(types.int64, 1, "C", readonly=True)
 _out_floats = types.Array(types.float64, 1, "C")
@@ -18,10 +20,7 @@ _out_ints = types.Array(types.int64, 1, "C")
 _bytes = types.Array(types.uint8, 1, "C", readonly=True)
 _i8, _f8 = types.int64, types.float64
 
-CHUNK = 128
-"""Values whose extremes are found together, before the place is looked for in the chunk that has it."""
-SIGN = np.int64(-0x8000_0000_0000_0000)
-BELOW_SIGN = np.int64(0x7FFF_FFFF_FFFF_FFFF)
+FAR = np.int64(0x7FFF_FFFF_FFFF_FFFF)
 EXPONENT = np.int64(0x7FF0_0000_0000_0000)
 NEGLIGIBLE_WEIGHT = 1e-17
 """The weight of what came before the run's start, below which it changes no digit. Carried on, it would turn denormal
@@ -30,68 +29,64 @@ SMALLEST = 1e-290
 """A mean that decays below this is 0: denormal numbers are 15 times slower."""
 
 
-@njit(_i8(_ints, _i8, _i8, _i8, _i8), nogil=True, cache=True)
-def first_place(bits, first, chunk, chunk_end, key):
-    """First place of a key whose chunk is known. 0 and -0 are one value, which may stand further ahead."""
-    if key == 0 or key == -1:
-        i = np.uint64(first)
-        while bits[i] & BELOW_SIGN != 0:
-            i += np.uint64(1)
-        return np.int64(i)
-    wanted = key ^ ((key >> 63) & BELOW_SIGN)
-    place = BELOW_SIGN
+@njit(_i8(_floats, _i8, _i8, _f8), nogil=True, cache=True)
+def first_place(values, chunk, chunk_end, wanted):
+    """First place of a value that stands in this chunk. 0 and -0 are one value."""
+    place = FAR
     for i in range(np.uint64(chunk), np.uint64(chunk_end)):
-        place = min(place, np.int64(i) if bits[i] == wanted else BELOW_SIGN)
+        place = min(place, np.int64(i) if values[i] == wanted else FAR)
     return place
 
 
-@njit(types.void(_ints, _ints, _i8, _i8, *[_out_ints] * 7), nogil=True, cache=True)
-def extremes(bits, starts, begin, end, minimum_at, maximum_at, first_at, last_at, bad_at, bad_count, finite_count):
-    """Cells [begin, end) of the values whose bits these are.
+@njit(types.void(_floats, _ints, _i8, _i8, *[_out_ints] * 7), nogil=True, cache=True)
+def extremes(values, starts, begin, end, minimum_at, maximum_at, first_at, last_at, bad_at, bad_count, finite_count):
+    """Cells [begin, end) of the values.
 
-    Values are compared as integer keys in the order of the floats: comparing floats does not vectorise here, and takes
-    three times as long. Indices are unsigned: a signed one may be negative, and checks for that keep a loop scalar.
+    Indices are unsigned: a signed one may be negative, and checks for that keep a loop scalar.
     """
+    padded = np.empty(CHUNK)
     for cell in range(begin, end):
         first = starts[cell]
-        last = starts[cell + 1] if cell + 1 < len(starts) else len(bits)
-        lowest, highest = BELOW_SIGN, SIGN
+        last = starts[cell + 1] if cell + 1 < len(starts) else len(values)
+        lowest, highest = np.inf, -np.inf
         lowest_chunk = highest_chunk = bad_chunk = np.int64(-1)
-        finite = np.int64(0)
+        bad = np.int64(0)
         for chunk in range(first, last, CHUNK):
-            chunk_end = min(chunk + CHUNK, last)
-            low, high = BELOW_SIGN, SIGN
-            good = np.int64(0)
-            for i in range(np.uint64(chunk), np.uint64(chunk_end)):
-                key = bits[i] ^ ((bits[i] >> 63) & BELOW_SIGN)
-                is_finite = (bits[i] & EXPONENT) != EXPONENT
-                low = min(low, key if is_finite else BELOW_SIGN)
-                high = max(high, key if is_finite else SIGN)
-                good += np.int64(is_finite)
-            finite += good
-            if low < lowest:
-                lowest, lowest_chunk = low, chunk
-            if high > highest:
-                highest, highest_chunk = high, chunk
-            if bad_chunk < 0 and good < chunk_end - chunk:
+            length = min(CHUNK, last - chunk)
+            whole = length == CHUNK
+            if whole:
+                low, high, lost = extremes_of_chunk(values, chunk)
+            if not whole or low == -np.inf or high == np.inf:
+                # Infinities as NaN, and NaN after the end.
+                for i in range(np.uint64(length)):
+                    value = values[np.uint64(chunk) + i]
+                    padded[i] = value if value - value == 0.0 else np.nan
+                padded[length:] = np.nan
+                low, high, lost = extremes_of_chunk(padded, 0)
+                lost -= CHUNK - length
+            lower, higher = low < lowest, high > highest
+            lowest, lowest_chunk = (low if lower else lowest), (chunk if lower else lowest_chunk)
+            highest, highest_chunk = (high if higher else highest), (chunk if higher else highest_chunk)
+            if bad_chunk < 0 and lost > 0:
                 bad_chunk = chunk
-        finite_count[cell] = finite
-        bad_count[cell] = last - first - finite
+            bad += lost
+        finite_count[cell] = last - first - bad
+        bad_count[cell] = bad
         minimum_at[cell] = maximum_at[cell] = first_at[cell] = last_at[cell] = bad_at[cell] = -1
-        if finite > 0:
-            minimum_at[cell] = first_place(bits, first, lowest_chunk, min(lowest_chunk + CHUNK, last), lowest)
-            maximum_at[cell] = first_place(bits, first, highest_chunk, min(highest_chunk + CHUNK, last), highest)
+        if finite_count[cell] > 0:
+            minimum_at[cell] = first_place(values, lowest_chunk, min(lowest_chunk + CHUNK, last), lowest)
+            maximum_at[cell] = first_place(values, highest_chunk, min(highest_chunk + CHUNK, last), highest)
             i = np.uint64(first)
-            while (bits[i] & EXPONENT) == EXPONENT:
+            while not np.isfinite(values[i]):
                 i += np.uint64(1)
             first_at[cell] = i
             i = np.uint64(last - 1)
-            while (bits[i] & EXPONENT) == EXPONENT:
+            while not np.isfinite(values[i]):
                 i -= np.uint64(1)
             last_at[cell] = i
         if bad_chunk >= 0:
             i = np.uint64(bad_chunk)
-            while (bits[i] & EXPONENT) != EXPONENT:
+            while np.isfinite(values[i]):
                 i += np.uint64(1)
             bad_at[cell] = i
 
@@ -357,7 +352,8 @@ def widen(planes, varying, held, out):
 def stretches(begins, firsts, steps, out):
     for which in range(len(begins)):
         end = begins[which + 1] if which + 1 < len(begins) else len(out)
-        number = firsts[which]
-        for i in range(begins[which], end):
+        # In names of their own: for all the compiler knows, what is written to lies in those arrays.
+        number, step = firsts[which], steps[which]
+        for i in range(np.uint64(begins[which]), np.uint64(end)):
             out[i] = number
-            number += steps[which]
+            number += step

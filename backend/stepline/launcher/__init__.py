@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -43,8 +44,8 @@ def launch(command: Sequence[str], home: Home, *, task: str | None = None) -> En
     except OSError as error:
         os.close(reader)
         raise UsageError(
-            f"{command[0]} cannot be started",
-            why=str(error),
+            f"{command[0] or 'An empty command'} cannot be started",
+            why=error.strerror or str(error),
             action="Write the command as you would without Stepline, after two dashes: stepline run -- python train.py",
         ) from error
     finally:
@@ -58,8 +59,8 @@ def launch(command: Sequence[str], home: Home, *, task: str | None = None) -> En
     ending = name_ending(
         returncode, tail.decode(errors="replace"), memory_kills_meanwhile=memory_kills() - killed_before
     )
-    _tell_journals(home, launch_id, ending, tail.decode(errors="replace"))
-    return ending
+    has_run = _tell_journals(home, launch_id, ending, tail.decode(errors="replace"))
+    return replace(ending, has_run=has_run)
 
 
 def _wait(child: subprocess.Popen[bytes]) -> int:
@@ -133,14 +134,17 @@ def _same(one: Path, other: Path) -> bool:
     return all((one / path).is_file() and (one / path).read_bytes() == (other / path).read_bytes() for path in files)
 
 
-def _tell_journals(home: Home, launch_id: str, ending: Ending, errors: str) -> None:
-    """Ends the runs of this launch that could not say it themselves: killed, or ended without Python's goodbye."""
+def _tell_journals(home: Home, launch_id: str, ending: Ending, errors: str) -> bool:
+    """Ends the runs of this launch that could not say it themselves: killed, or ended without Python's goodbye. Whether
+    the launch has a run."""
+    has_run = False
     for journal in home.journals.glob("*.jsonl"):
         try:
             with journal.open("rb") as file:
                 header = json.loads(file.readline())
                 if header.get("launch") != launch_id:
                     continue
+                has_run = True
                 lines = file.read()
             if b'"train_end"' in lines:
                 continue
@@ -158,3 +162,4 @@ def _tell_journals(home: Home, launch_id: str, ending: Ending, errors: str) -> N
         line = encode_record(Record("train_end", time.time(), message=ending.text, details=details))
         with journal.open("ab", buffering=0) as file:
             file.write(b"\n" + line)
+    return has_run

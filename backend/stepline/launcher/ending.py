@@ -17,16 +17,24 @@ Cause = Literal[
 ]
 
 TAIL_LINES = 60
+SIGKILL = 9
+"""Named here, because Windows does not know it."""
+HIGHEST_SIGNAL = 64
+FROM_THE_SYSTEM = 0xC0000000
+"""From here on an exit code is one that Windows gave: an NTSTATUS, such as 0xC0000005 for an access to memory."""
+CONTROL_C = 0xC000013A
 _LAST_LINE_OF_TRACEBACK = re.compile(r"^[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit|Iteration|Warning)\b.*")
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """`returncode` as subprocess gives it: negative for a signal. `text`: one sentence for the log."""
+    """`returncode` as subprocess gives it: negative for a signal. `text`: one sentence for the log. `has_run`: whether
+    a run was recorded in the home."""
 
     cause: Cause
     returncode: int
     text: str
+    has_run: bool = False
 
     @property
     def status(self) -> Literal["completed", "stopped", "failed"]:
@@ -55,17 +63,19 @@ def name_ending(returncode: int, errors: str, *, memory_kills_meanwhile: int = 0
     tail = "\n".join(lines)
     if returncode == 0:
         return Ending("completed", returncode, "The process ended by itself.")
-    if returncode in (-signal.SIGINT, 128 + signal.SIGINT) or last.startswith("KeyboardInterrupt"):
+    if returncode in (-signal.SIGINT, 128 + signal.SIGINT, CONTROL_C) or last.startswith("KeyboardInterrupt"):
         return Ending("interrupted", returncode, "Interrupted from the keyboard.")
     if "CUDA out of memory" in tail or "torch.OutOfMemoryError" in tail or "cudaErrorMemoryAllocation" in tail:
         return Ending("cuda_out_of_memory", returncode, f"CUDA ran out of memory. {last}".strip())
     if "No space left on device" in tail:
         return Ending("disk_full", returncode, f"The disk is full. {last}".strip())
-    if returncode in (-signal.SIGKILL, 128 + signal.SIGKILL):
+    if returncode in (-SIGKILL, 128 + SIGKILL):
         if memory_kills_meanwhile > 0:
             return Ending("system_out_of_memory", returncode, "Killed by the system: memory ran out.")
         return Ending("signal", returncode, "Killed (SIGKILL).")
-    if returncode < 0 or returncode > 128:
+    if returncode >= FROM_THE_SYSTEM:
+        return Ending("signal", returncode, f"Ended by the system (0x{returncode:08X}).")
+    if returncode < 0 or 128 < returncode <= 128 + HIGHEST_SIGNAL:
         number = -returncode if returncode < 0 else returncode - 128
         try:
             name = signal.Signals(number).name

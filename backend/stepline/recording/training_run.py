@@ -171,7 +171,8 @@ class TrainingRun:
         row = dict(logs)
         self._write_evaluation()
         if trainer_facts.is_closing(row):
-            self._closing = row
+            # transformers' PrinterCallback takes it out of the logs for all callbacks that come after it.
+            self._closing = {"total_flos": state.total_flos, **row}
         elif self._evaluating or trainer_facts.is_evaluation(row):
             # The evaluate event follows at once with the same figures; here may be more of them (TRL adds its own).
             self._evaluation = row

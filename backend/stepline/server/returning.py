@@ -26,7 +26,7 @@ from pathlib import Path
 from flask import Flask, Response, request
 
 from stepline.errors import Refused
-from stepline.home import Home
+from stepline.home import Home, replace
 from stepline.server import asking
 from stepline.server.security import Guard
 from stepline.wire import Challenge, ReturnKey, ReturnProof
@@ -82,7 +82,7 @@ def _keep(home: Home, found: Kept) -> None:
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
         json.dump(asdict(found), stream)
-    os.replace(draft, _file(home))
+    replace(draft, _file(home))
 
 
 def proof(key: str, side: str, port: int, nonce: str) -> str:

@@ -41,7 +41,9 @@ from stepline.wire import (
 
 LOG_ROWS = 200
 MOST_LOG_ROWS = 5000
-MOST_POINTS = 4000
+POINTS = 4000
+MOST_POINTS = 12_000
+"""What a chart draws, and as much on either side of it."""
 MOST_SERIES = 200
 NOBODY_READS = 499
 """The status of an answer that is not sent: the client has closed the connection."""
@@ -236,7 +238,7 @@ def _names() -> list[str]:
 
 
 def _points() -> int:
-    return min(asking.whole_number(request, "points", MOST_POINTS, least=1) or MOST_POINTS, MOST_POINTS)
+    return min(asking.whole_number(request, "points", POINTS, least=1) or POINTS, MOST_POINTS)
 
 
 def _smoothing() -> Smoothing:

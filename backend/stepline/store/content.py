@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepline.errors import StoreError
+from stepline.kernels import distinct
 from stepline.store.packing import ROW_BYTES, Row, SeriesNews, compact_json, split_metrics
 from stepline.store.rows import RecordLike
 
@@ -180,7 +181,7 @@ def of_rows(rows: Sequence[Row], names: Names) -> Content:
     sequence, run, kind, step, epoch, time, sets, blobs, texts, messages, details = zip(*rows, strict=True)
     metric_set = np.array([number or 0 for number in sets], np.int64)
     groups = []
-    for number in np.unique(metric_set).tolist():
+    for number in distinct(metric_set).tolist():
         if number:
             places = np.flatnonzero(metric_set == number)
             data = b"".join([blobs[place] for place in places.tolist()])

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from peewee import fn
 
+from stepline.kernels import distinct
 from stepline.recording.journal import Kind
 from stepline.store import blocks, masking, sqlite, statements
 from stepline.store.content import KIND_ORDER, NO_STEP, Content
@@ -168,7 +169,7 @@ def _some_entries(
 ) -> Iterator[LogEntry]:
     metrics: list[dict[str, float | str]] = [{} for _ in places]
     sets = content.metric_set[places]
-    for number in np.unique(sets).tolist():
+    for number in distinct(sets).tolist():
         if number:
             which = np.flatnonzero(sets == number)
             held = names.of(number)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from stepline.kernels import distinct
 from stepline.store import block_columns, codec, sqlite
 from stepline.store.block_columns import PLACES, Points
 from stepline.store.blocks import begin_of, sequences
@@ -102,7 +103,7 @@ def _rows(database: sqlite.Database, names: MetricNames, task_id: int, metric: s
     sequence, run_id, step, epoch, time, sets, blobs = zip(*rows, strict=True) if rows else ((),) * 7
     set_ids = np.array(sets, np.int64)
     value = np.empty(len(rows))
-    for number in np.unique(set_ids).tolist():
+    for number in distinct(set_ids).tolist():
         held = np.flatnonzero(set_ids == number)
         data = b"".join(blobs) if len(held) == len(rows) else b"".join([blobs[index] for index in held.tolist()])
         numbers = np.frombuffer(data, "<f8").reshape(len(held), len(names.of(number)))

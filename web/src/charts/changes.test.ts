@@ -1,6 +1,6 @@
 // @vitest-environment node
 import { expect, it } from 'vitest'
-import { changeText, changeTexts } from './changes'
+import { changeText, changeTexts, firstChanges } from './changes'
 
 const change = (name: string, before: string | null, after: string | null) => ({ name, before, after })
 
@@ -16,4 +16,10 @@ it.each([
 it('puts first what people look for first', () => {
   const all = [change('output_dir', 'a', 'b'), change('learning_rate', '1', '2')]
   expect(changeTexts(all)).toEqual(['lr 1 → 2', 'output_dir a → b'])
+})
+
+it('says how many more there are', () => {
+  expect(firstChanges(['a', 'b', 'c'], 2)).toBe('a, b +1')
+  expect(firstChanges(['a', 'b'], 2)).toBe('a, b')
+  expect(firstChanges([], 2)).toBe('')
 })

@@ -30,6 +30,12 @@ export function changeTexts(changes: readonly SettingChange[]): string[] {
   return [...changes].sort((a, b) => weight(a) - weight(b)).map(changeText)
 }
 
+/** The first of them, and how many more there are: `lr 2e-4 → 1e-4 +2`. */
+export function firstChanges(texts: readonly string[], most: number): string {
+  const shown = texts.slice(0, most).join(', ')
+  return texts.length > most ? `${shown} +${texts.length - most}` : shown
+}
+
 function settingValue(text: string | null): string {
   if (text === null || text === '') return '–'
   const value = Number(text)

@@ -1,6 +1,6 @@
 // @vitest-environment node
 import { describe, expect, it } from 'vitest'
-import { flatColumns, runColor } from './curves'
+import { flatColumns, rawOpacity, runColor, stretchesWithout } from './curves'
 import { nonFiniteStretches } from './marks'
 import type { Geometry } from './geometry'
 import { series } from './plan-input'
@@ -74,4 +74,37 @@ it('gives each run a shade by step, and one colour to all as it happened', () =>
   const shades = [0, 1, 2, 3].map((age) => runColor('#0068ad', '#ffffff', 'step', age))
   expect(new Set(shades).size).toBe(3)
   expect(shades[0]).toBe('#0068ad')
+})
+
+describe('where the smoothed line has left the picture', () => {
+  const without = (values: number[]) => {
+    const { smooth } = series({ from: 0, to: 100, series: { loss: [writtenRun(1, 0, values)] } }).lines[0]!
+    return stretchesWithout(smooth!, { ...geometry, x: { first: 0, last: 99 } })
+  }
+  /** A pixel a point: 0 to 10 is in the picture. */
+  const line = (...parts: [count: number, value: number][]) =>
+    parts.flatMap(([count, value]) => Array.from({ length: count }, () => value))
+
+  it('is told from where it left to where it is back', () => {
+    expect(without(line([20, 5], [40, 50], [40, 5]))).toEqual([[20, 60]])
+  })
+
+  it('goes on to the end where it is not back', () => {
+    expect(without(line([95, 5], [5, 50]))).toEqual([[95, Infinity]])
+  })
+
+  it('is nowhere before it has come in, and nowhere too narrow to be missed', () => {
+    expect(without(line([40, 50], [60, 5]))).toEqual([])
+    expect(without(line([40, 5], [20, 50], [40, 5]))).toEqual([])
+  })
+
+  it('is not where there is no value at all', () => {
+    expect(without(line([40, 5], [30, NaN], [30, 5]))).toEqual([])
+  })
+})
+
+it('draws a raw line of few points stronger than a dense one', () => {
+  expect([4000, 160].map((points) => rawOpacity('main', points, 640))).toEqual([0.28, 0.28])
+  expect(rawOpacity('main', 64, 640)).toBeCloseTo(0.44)
+  expect([40, 2, 0].map((points) => rawOpacity('main', points, 640))).toEqual([0.6, 0.6, 0.6])
 })

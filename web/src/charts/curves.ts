@@ -3,7 +3,7 @@
  *
  * Only what lies in view (and one point on either side, so that a line runs to the edge) is handed over.
  */
-import { fromX, toY, type Box, type ChartSize, type Geometry } from './geometry'
+import { fromX, toX, toY, type Box, type ChartSize, type Geometry } from './geometry'
 import type { Curve } from './picture'
 import { placesIn } from './range'
 import { mix, type Tokens } from './tokens'
@@ -100,10 +100,26 @@ export interface CurveQuery {
   tokens: Tokens
 }
 
+const FAINT = { main: 0.28, small: 0.24 }
+const CLEAR = 0.6
+/** Pixels from point to point from which a raw line is no texture but a line to follow. */
+const SPARSE_PX = { from: 4, to: 16 }
+
+/** How strong the raw line is under the smoothed one: of a few points, at a quarter of the strength nothing was to be seen. */
+export function rawOpacity(size: ChartSize, points: number, widthPx: number): number {
+  const apart = (widthPx / Math.max(1, points) - SPARSE_PX.from) / (SPARSE_PX.to - SPARSE_PX.from)
+  return FAINT[size] + (CLEAR - FAINT[size]) * Math.min(1, Math.max(0, apart))
+}
+
 /** The raw line, faint, under the smoothed one; alone at full strength where the metric is not smoothed. */
 export function metricCurves(query: CurveQuery): Curve[] {
   const { series, kind, size, axis, geometry, tokens } = query
   const metric = tokens.metric(series.name)
+  const points = series.lines.reduce((sum, { raw }) => {
+    const [first, last] = drawnPlaces(raw, geometry)
+    return sum + last - first
+  }, 0)
+  const faint = rawOpacity(size, points, geometry.right - geometry.left)
   const curves: Curve[] = []
   series.lines.forEach((one, at) => {
     const age = series.lines.length - 1 - at
@@ -118,10 +134,16 @@ export function metricCurves(query: CurveQuery): Curve[] {
     })
     if (smooth) {
       for (const part of parts(one, one.raw, axis, geometry)) {
-        curves.push({ ...drawn(part, size === 'small' ? 0.24 : 0.28), widthPx: 1, join: 'bevel', z: 2 })
+        curves.push({ ...drawn(part, faint), widthPx: 1, join: 'bevel', z: 2 })
       }
     }
     const widthPx = smooth ? strong : size === 'small' ? 1.25 : 1.5
+    for (const [from, to] of smooth ? stretchesWithout(smooth, geometry) : []) {
+      const raw = one.raw.sequence.values
+      const data = flatColumns(one.raw, firstFrom(raw, from), firstFrom(raw, to), geometry)
+      const superseded = axis === 'step' && one.supersededFrom !== null
+      curves.push({ ...drawn({ data, superseded }, 1), widthPx: 1, join: 'bevel', z: 3 })
+    }
     for (const part of parts(one, smooth ?? one.raw, axis, geometry)) {
       curves.push({
         ...drawn(part, 1),
@@ -133,6 +155,33 @@ export function metricCurves(query: CurveQuery): Curve[] {
     }
   })
   return curves
+}
+
+/** Narrower than this, the eye goes on by itself. */
+const MISSED_PX = 24
+
+/**
+ * Where the smoothed line has left the picture, as sequences [from, to): there the raw one is drawn in full strength. One spike
+ * of the loss to 18 is a perplexity of 7e7, and its average stays beyond a range of 40 for a hundred points and more.
+ */
+export function stretchesWithout(smooth: Points, geometry: Geometry): [number, number][] {
+  const [first, last] = drawnPlaces(smooth, geometry)
+  const found: [number, number][] = []
+  let seen = false
+  let left = -1
+  for (let place = first; place < last; place++) {
+    const y = drawnValue(smooth.value.at(place), geometry.logarithmic)
+    if (Number.isNaN(y)) continue
+    const inside = y >= geometry.y.min && y <= geometry.y.max
+    if (inside && left >= 0) {
+      const widthPx = toX(geometry, smooth.x.at(place)) - toX(geometry, smooth.x.at(left))
+      if (widthPx >= MISSED_PX) found.push([smooth.sequence.at(left), smooth.sequence.at(place)])
+      left = -1
+    } else if (!inside && seen && left < 0) left = place
+    seen ||= inside
+  }
+  if (left >= 0) found.push([smooth.sequence.at(left), Infinity])
+  return found
 }
 
 interface Part {

@@ -61,6 +61,11 @@ export function toY(geometry: Geometry, value: number): number {
   return bottom - ((drawn - y.min) / (y.max - y.min)) * (bottom - top)
 }
 
+/** Whether a height lies in the plot. */
+export function isInside({ top, bottom }: Geometry, y: number): boolean {
+  return y >= top && y <= bottom
+}
+
 export function overlaps(a: Box, b: Box): boolean {
   return a.left < b.left + b.width && b.left < a.left + a.width && a.top < b.top + b.height && b.top < a.top + a.height
 }

@@ -5,13 +5,13 @@
  * A label gives way rather than lie over another: the value labels move apart, a change is left out before a run's name is.
  */
 import { covered, runColor } from './curves'
-import { overlaps, spread, toX, toY, type Box, type Geometry } from './geometry'
+import { isInside, overlaps, spread, toX, toY, type Box, type Geometry } from './geometry'
 import { lastFinite, LINE_PX, text, type Graphic, type LabelQuery } from './graphics'
 import { wideStretches, type Place, type Stretch } from './marks'
 import { endedLabels, runLabels, separator, starts } from './run-labels'
 import type { Tokens } from './tokens'
 import { metricValue } from '@/data/figures'
-import type { SeriesFrame } from '@/data/frame'
+import type { Points, SeriesFrame } from '@/data/frame'
 import type { Language } from '@/data/language'
 
 const VALUE_GAP_PX = 17
@@ -35,7 +35,7 @@ export function endLabels(ends: readonly LineEnd[], geometry: Geometry, tokens: 
   )
 }
 
-/** The value at the end of the newest line, where that end is in view. */
+/** The value at the end of the newest line, where that end is in view; the raw one where the smoothed line has left the picture. */
 export function lineEnd(
   series: SeriesFrame,
   smoothed: boolean,
@@ -45,22 +45,27 @@ export function lineEnd(
 ): (LineEnd & { place: Place; smooth: boolean }) | null {
   const line = series.lines.findLast((one) => one.raw.x.length > 0)
   if (!line) return null
-  const smooth = smoothed && line.smooth !== null && line.smooth.x.length > 0
-  const points = smooth ? line.smooth! : line.raw
-  const place = lastFinite(points.value.values)
-  if (place < 0) return null
-  const x = points.x.at(place)
-  if (x < geometry.x.first || x > geometry.x.last) return null
-  const value = points.value.at(place)
-  const y = toY(geometry, value)
-  if (Number.isNaN(y)) return null
-  return { y, text: metricValue(series.name, value, language), color, place: { line, place }, smooth }
+  const endOf = (points: Points, smooth: boolean) => {
+    const place = lastFinite(points.value.values)
+    if (place < 0) return null
+    const x = points.x.at(place)
+    if (x < geometry.x.first || x > geometry.x.last) return null
+    const value = points.value.at(place)
+    const y = toY(geometry, value)
+    if (Number.isNaN(y)) return null
+    return { y, text: metricValue(series.name, value, language), color, place: { line, place }, smooth }
+  }
+  const raw = endOf(line.raw, false)
+  const smooth = smoothed && line.smooth && line.smooth.x.length > 0 ? endOf(line.smooth, true) : null
+  return smooth && (!raw || isInside(geometry, smooth.y)) ? smooth : raw
 }
 
 function bestLabel(query: LabelQuery, best: Place | null, taken: Box[]): Graphic[] {
   const { evaluations, geometry, tokens, words, language, measure } = query
   if (!best || !evaluations || query.size === 'small') return []
   const { raw } = best.line
+  // The newest one's value stands at the line's end, beside its filled circle.
+  if (best.line === evaluations.lines.at(-1) && best.place === lastFinite(raw.value.values)) return []
   const x = raw.x.at(best.place)
   if (x < geometry.x.first || x > geometry.x.last) return []
   const content = `${words.best} ${metricValue(evaluations.name, raw.value.at(best.place), language)}`

@@ -55,6 +55,41 @@ describe('the axis as it happened', () => {
   })
 })
 
+describe('many runs', () => {
+  const many = (count: number, points: number) => {
+    const lines = Array.from({ length: count }, (_, at) => writtenRun(at + 1, at * points, falling(points)))
+    return {
+      series: series({ from: 0, to: count * points, series: { loss: lines } }),
+      runs: lines.map(({ run: number }) => {
+        const first = (number - 1) * points
+        const changes = number === 1 ? [] : [{ name: 'learning_rate', before: '0.0002', after: '0.0001' }]
+        return run(number, { first_sequence: first, last_sequence: first + points - 1, changes })
+      }),
+    }
+  }
+  const above = (of: Plan) => of.option.graphic!.elements.filter((one) => one.y === of.geometry.top - 14)
+
+  it('are all told, by their numbers where their names have no room', () => {
+    const labels = above(plan(many(12, 20))).map((one) => one.style.text)
+    expect(labels.reverse()).toEqual(Array.from({ length: 12 }, (_, at) => String(at + 1)))
+  })
+
+  it('keep their names where most have room, and the change where there is room for it', () => {
+    const labels = above(plan({ ...many(3, 20), width: 1000 })).map((one) => one.style.text)
+    expect(labels.reverse()).toEqual(['Run 1', 'lr 2e-4 → 1e-4', 'Run 2', 'lr 2e-4 → 1e-4', 'Run 3'])
+  })
+
+  it('give way to newer ones where numbers too have no room, and never lie over each other', () => {
+    const drawn = plan(many(100, 3))
+    const labels = above(drawn)
+    expect(labels[0]!.style.text).toBe('100')
+    expect(labels.length).toBeGreaterThan(15)
+    labels.slice(1).forEach((one, at) => {
+      expect(one.x! + 7 * String(one.style.text).length).toBeLessThan(labels[at]!.x!)
+    })
+  })
+})
+
 describe('by step', () => {
   const byStep = () => {
     const one = { ...writtenRun(1, 1, [3, 2.5, 2.2]), supersededFrom: 20 }
@@ -94,6 +129,16 @@ describe('values at the ends', () => {
     expect(texts(plan({ series: one, view: { first: 0, last: 50 }, zoomed: true }))).not.toContain('1.479')
   })
 
+  it('are the raw line’s where the smoothed one has left the picture', () => {
+    const values = Array.from({ length: 100 }, () => 8)
+    const line = { ...writtenRun(1, 0, values), smooth: values.map((value, at) => (at < 60 ? value : 5e5)) }
+    const drawn = plan({ series: series({ from: 0, to: 100, series: { perplexity: [line] } }) })
+    expect(texts(drawn)).toContain('8.000')
+    expect(drawn.marks.filter((one) => one.symbol === 'circle').map((one) => one.y)).toEqual([8])
+    const strong = drawn.curves.filter((one) => one.z === 3)
+    expect(strong.map(({ data, opacity }) => [data[0], data.at(-2), opacity])).toEqual([[60, 99, 1]])
+  })
+
   it('have room, however wide', () => {
     const rates = series({ from: 0, to: 3, series: { learning_rate: [writtenRun(1, 0, [1e-4, 1.1e-4, 1.1623e-4])] } })
     const drawn = plan({ series: rates, size: 'small', width: 300, height: 150 })
@@ -109,6 +154,14 @@ describe('marks', () => {
     const drawn = plan({ series: series(frame, 'loss'), evaluations: series(frame, 'eval_loss') })
     expect(texts(drawn)).toContain('Best 2.900')
     expect(drawn.hasEvaluations).toBe(true)
+  })
+
+  it('leave the best unnamed where it is the newest, whose value stands at the end', () => {
+    const both = { loss: [writtenRun(1, 0, falling(50))], eval_loss: [writtenRun(1, 10, [3.5, 3.2, 2.9])] }
+    const frame = { from: 0, to: 50, series: both }
+    const drawn = plan({ series: series(frame, 'loss'), evaluations: series(frame, 'eval_loss') })
+    expect(texts(drawn)).toContain('2.900')
+    expect(texts(drawn)).not.toContain('Best 2.900')
   })
 
   it('stand on the axis for checkpoints, on the loss alone', () => {

@@ -1,5 +1,5 @@
 /** Where runs begin and end: rules, names, and what changed from one to the next. */
-import { changeTexts } from './changes'
+import { changeTexts, firstChanges } from './changes'
 import { covered } from './curves'
 import { overlaps, toX, toY, type Box, type Geometry } from './geometry'
 import { lastFinite, LINE_PX, text, type Graphic, type LabelQuery } from './graphics'
@@ -66,30 +66,44 @@ export function resumedAt(run: Run, series: SeriesFrame, checkpoints: readonly C
   return first > 3 * logged ? first - logged : 0
 }
 
+const GAP_PX = 8
+
 export function runLabels(query: LabelQuery, begun: readonly Start[]): Graphic[] {
-  const { geometry, tokens, words, measure, axis } = query
+  const { geometry, tokens, words, measure } = query
   const y = geometry.top - 14
-  const graphics: Graphic[] = []
-  begun.forEach((start, at) => {
+  const places = begun.map((start, at) => {
     const left = start.ruled ? start.px + 6 : start.px
-    const room = (begun[at + 1]?.px ?? geometry.right + 40) - left - 8
-    const name = words.run(start.run.number)
-    const nameWidth = measure(name, true)
-    if (room < nameWidth) return
-    graphics.push(text(tokens, name, { x: left, y }, { color: tokens.ink, weight: 600 }))
-    if (!query.withChanges) return
-    const said = changeTexts(start.run.changes)
-    const resumed = resumedAt(start.run, query.series, query.checkpoints)
-    if (resumed > 0 && (axis === 'step' || said.length === 0)) said.unshift(words.resumed(resumed))
-    let detail = ''
-    for (const one of said) {
-      const longer = detail ? `${detail}, ${one}` : one
-      if (nameWidth + 6 + measure(longer, false) > room) break
-      detail = longer
-    }
-    if (detail) graphics.push(text(tokens, detail, { x: left + nameWidth + 7, y }, { color: tokens.ink2 }))
+    return { start, left, room: (begun[at + 1]?.px ?? geometry.right + 40) - left - GAP_PX }
   })
+  const nameless = places.filter(({ start, room }) => room < measure(words.run(start.run.number), true)).length
+  // One short run among others is told by its number; of several, half a row of names would read as if runs were missing.
+  const byNumber = nameless > 1
+  const graphics: Graphic[] = []
+  let free = Infinity
+  // From the newest back: where numbers too stand closer than they are wide, the older one gives way.
+  for (const { start, left, room } of places.reverse()) {
+    const name = words.run(start.run.number)
+    const shown = byNumber || measure(name, true) > room ? String(start.run.number) : name
+    const width = measure(shown, true)
+    if (left + width > free) continue
+    free = left - GAP_PX
+    graphics.push(text(tokens, shown, { x: left, y }, { color: tokens.ink, weight: 600 }))
+    const detail = query.withChanges ? changesWithin(query, start.run, room - width - 6) : ''
+    if (detail) graphics.push(text(tokens, detail, { x: left + width + 7, y }, { color: tokens.ink2 }))
+  }
   return graphics
+}
+
+/** As many of a run's changes as have room, and how many more there are. */
+function changesWithin({ axis, series, checkpoints, words, measure }: LabelQuery, run: Run, roomPx: number): string {
+  const said = changeTexts(run.changes)
+  const resumed = resumedAt(run, series, checkpoints)
+  if (resumed > 0 && (axis === 'step' || said.length === 0)) said.unshift(words.resumed(resumed))
+  for (let most = said.length; most > 0; most--) {
+    const detail = firstChanges(said, most)
+    if (measure(detail, false) <= roomPx) return detail
+  }
+  return ''
 }
 
 /** By step: a dot's label at the end of each older run, where it covers least. */

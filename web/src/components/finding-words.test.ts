@@ -54,6 +54,14 @@ describe('findings', () => {
     )
   })
 
+  it.each([
+    [0.25, 'en', 'Run 2: Nothing for 5 h 17 min; usually a step is logged every 0.3 s.'],
+    [5, 'zh', '第 2 次运行：已有 5 小时 17 分钟没有记录，通常每 5 秒记录一次。'],
+  ] as const)('tell it of steps that come every %s s, in %s', (median, language, said) => {
+    const stall = finding({ rule: 'stall', evidence: { silent_secs: 19_020, median_secs: median } })
+    expect(findingWords(stall, createFormat(language), say(language)).text).toBe(said)
+  })
+
   it('keep the name of a rule that this page does not know', () => {
     expect(findingWords(finding({ rule: 'plateau' }), createFormat('en'), say('en')).title).toBe('Finding: plateau')
   })

@@ -44,7 +44,9 @@ export function findingWords(finding: Finding, format: Format, t: Translate): Fi
   }
   if (finding.rule === 'stall') {
     const silent = format.join(format.duration(toNumber(evidence.silent_secs)))
-    const median = format.join(format.duration(toNumber(evidence.median_secs)))
+    const every = toNumber(evidence.median_secs)
+    const median =
+      every < 1 ? t('finding.tenths', { n: Math.max(0.1, every).toFixed(1) }) : format.join(format.duration(every))
     const secs = toNumber(evidence.took_secs)
     const took = secs < 1 ? t('finding.underASecond') : format.join(format.duration(secs))
     const sign = evidence.sign === 'phase' ? evidence.phase : evidence.sign

@@ -82,5 +82,6 @@ export function metricKind(name: string): MetricKind {
   let hash = 0
   for (const letter of name) hash = (hash * 31 + letter.codePointAt(0)!) >>> 0
   const token = sparse ? 's-eval' : FURTHER_TOKENS[hash % FURTHER_TOKENS.length]!
-  return { ...plain, name, token, form: 'significant', sparse, smoothed: !sparse, fromZero, steepStart: false }
+  const form = fromZero ? 'speed' : 'significant'
+  return { ...plain, name, token, form, sparse, smoothed: !sparse, fromZero, steepStart: false }
 }

@@ -21,7 +21,7 @@ const upTo = (count: number) => Array.from({ length: count }, (_, at) => at)
 beforeEach(async () => {
   vi.useFakeTimers()
   server = new Server()
-  session = createSession({ api: server.api(), connect: server.connect, patienceMs: 100 })
+  session = createSession({ api: server.api(), connect: server.connect, patienceMs: 100, long: 1 })
   session.want('loss')
   await session.start()
   await settle()
@@ -266,12 +266,46 @@ describe('zooming', () => {
     await settle()
     session.view.setZoom({ first: 4000, last: 5000 })
     await settle()
-    expect(server.windows.at(-1)).toMatchObject({ first: 3000, last: 6001 })
+    expect(server.windows.at(-1)).toMatchObject({ first: 3000, last: 6001, points: 12_000 })
     expect(drawn()[0]).toBe(3000)
     server.log(5)
     expect(drawn().at(-1)).toBe(6000)
     session.view.back()
     await settle()
+    expect(drawn().at(-1)).toBe(10_004)
+  })
+
+  it('asks for all raw points where those in view fit, else for as many as are drawn', async () => {
+    server.records = 20_000
+    server.bytes = function (this: Server, from, to, series, task) {
+      return Server.prototype.bytes.call(this, from, to, series, task, to - from > 12_000 ? 16 : 1)
+    }
+    session.retry()
+    await settle()
+    session.view.setZoom({ first: 6000, last: 9999 })
+    await settle()
+    expect(server.windows.at(-1)).toMatchObject({ first: 2001, last: 13_999, points: 12_000 })
+    expect(drawn()).toHaveLength(11_998)
+    session.view.setZoom({ first: 12_000, last: 16_000 })
+    await settle()
+    expect(server.windows.at(-1)).toMatchObject({ first: 8000, last: 20_001, points: 4000 })
+  })
+
+  it('does not fetch a raw window anew at each record that comes live', async () => {
+    server.records = 10_000
+    server.bytes = function (this: Server, from, to, series, task) {
+      const whole = from === 0
+      return Server.prototype.bytes.call(this, from, whole ? 3000 : to, series, task, whole ? 16 : 1)
+    }
+    session.retry()
+    await settle()
+    session.view.setZoom({ first: 6000, last: 9999 })
+    await settle()
+    expect(drawn()).toHaveLength(7999)
+    const fetched = server.windows.length
+    server.log(5)
+    await settle()
+    expect(server.windows).toHaveLength(fetched)
     expect(drawn().at(-1)).toBe(10_004)
   })
 

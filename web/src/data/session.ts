@@ -89,6 +89,7 @@ export interface SessionOptions {
   returning?: Returning
   patienceMs?: number
   settleMs?: number
+  long?: number
 }
 
 export function createSession(options: SessionOptions): Session {
@@ -128,6 +129,7 @@ export function createSession(options: SessionOptions): Session {
     },
     onWantedChange: () => live.subscribe(),
     ...(options.settleMs === undefined ? {} : { settleMs: options.settleMs }),
+    ...(options.long === undefined ? {} : { long: options.long }),
   })
   const live = openLive({
     connect: options.connect,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { metricValue } from './figures'
 import { decodeFrame } from './frame'
 import { writeFrame, writtenRun } from './frame-writing'
 import { inUnits, systemFigure, systemFigures, timeExtent, timesIn } from './system'
@@ -25,6 +26,15 @@ describe('a name', () => {
       'disk.used',
     ])
   })
+})
+
+it.each([
+  [0.004682, '0.00'],
+  [1.23456, '1.23'],
+  [50.84, '50.8'],
+  [1234.5, '1,235'],
+])('%s is written with the digits that its unit is worth: %s', (value, written) => {
+  expect(metricValue('process.read', value)).toBe(written)
 })
 
 it('bytes are shown as GiB, and what is no number stays none', () => {

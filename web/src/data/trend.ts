@@ -21,6 +21,8 @@ export interface Latest {
   value: number
   /** As logged; NaN where the trainer logged NaN. */
   raw: number
+  /** Whether `value` is smoothed. */
+  smoothed: boolean
   step: number
   trend: Trend | null
 }
@@ -30,11 +32,12 @@ export function latestOf(series: SeriesFrame | undefined): Latest | null {
   const line = series?.lines.findLast((one) => one.raw.sequence.length > 0)
   if (!line) return null
   const smooth = metricKind(series!.name).smoothed ? line.smooth : null
-  const shown = smooth && smooth.value.length > 0 ? smooth : line.raw
+  const smoothed = smooth !== null && smooth.value.length > 0
+  const shown = smoothed ? smooth : line.raw
   const finite = shown.value.values.filter(Number.isFinite)
   const value = finite.at(-1)
   if (value === undefined) return null
-  return { value, raw: line.raw.value.at(-1), step: line.raw.step.at(-1), trend: trendOf(finite) }
+  return { value, raw: line.raw.value.at(-1), smoothed, step: line.raw.step.at(-1), trend: trendOf(finite) }
 }
 
 /** Null where there are too few points to say. */

@@ -33,6 +33,7 @@ export const en = {
     runStep: 'run {run}, step {step}',
     clear: 'Clear',
     comma: ', ',
+    colon: ': ',
   },
   status: {
     running: 'Running',
@@ -77,6 +78,7 @@ export const en = {
     finalPerplexity: 'Final perplexity',
     bestEvaluation: 'Best evaluation',
     meanSpeed: 'Mean speed',
+    rawHint: 'As logged at the latest step; the figure above it is smoothed',
     ideal: 'Ideal trend: {trend}',
     idealLoss: 'falls step by step',
     idealPerplexity: 'falls together with the loss',
@@ -479,6 +481,7 @@ export const en = {
       process: 'Its process is there, but has given no sign for {silent}; it gives one every 5 seconds.',
       advice: 'See whether the process still works: its output, GPU use, data loading, free disk space.',
     },
+    tenths: '{n} s',
     underASecond: 'less than a second',
     diverged: {
       title: 'Loss back above its start',
@@ -528,6 +531,7 @@ export const en = {
     selected: '{n} selected, {size}',
     selectionLabel: 'Selected tasks',
     delete: 'Delete',
+    notDeleted: 'Nothing was deleted',
     deleted: '“{name}” moved to the trash',
     deletedSeveral: '{n} tasks moved to the trash',
     undo: 'Undo',
