@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
+from stepline.command import main
 from stepline.errors import DatabaseDamaged, DatabaseNewer, StoreError
 from stepline.home import Home
 from stepline.recording.journal import Record
@@ -287,3 +288,15 @@ def test_a_full_disk_is_told_and_what_is_missing_comes_when_there_is_room(small_
     fill.append(run, *(step(taken + number) for number in range(1_000)))
     assert [entry.step for entry in store.records("t1")] == list(range(taken + 1_000))
     store.close()
+
+
+@pytest.mark.parametrize("command", ["tasks", "serve", "doctor"])
+def test_a_command_on_a_disk_that_is_full_says_so_and_what_to_do(command, small_disk, capsys):
+    home = Home.open(small_disk)
+    Store.open(home.database, writable=True).close()
+    (small_disk / "ballast").write_bytes(bytes(shutil.disk_usage(small_disk).free))
+    assert main([command, "--home", str(home.path)]) == 1
+    told = "".join(capsys.readouterr())
+    assert "full" in told
+    assert "Make room" in told
+    assert "A fault in Stepline" not in told

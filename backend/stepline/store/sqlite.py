@@ -15,6 +15,7 @@ The rest of the package speaks peewee and no dialect, so that another database n
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 import weakref
@@ -328,7 +329,8 @@ def _error(path: Path, error: Exception, code: int | None = None) -> StoreError:
             why=why,
             action="Move it away or restore a copy. The journals that still lie in the home are taken in anew",
         )
-    if code == sqlite3.SQLITE_FULL:
+    # Where no room is left for the log of what is written or its index, SQLite speaks of a failed write.
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path.parent)):
         return StoreError(
             f"The disk that holds {path} is full",
             why=why,
@@ -347,3 +349,10 @@ def _error(path: Path, error: Exception, code: int | None = None) -> StoreError:
             action="See that its folder is there and may be read and written",
         )
     return StoreError(f"The database {path} cannot be used", why=why, action="Run `stepline doctor`")
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < PAGE_BYTES
+    except OSError:
+        return False
