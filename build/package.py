@@ -21,11 +21,13 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import licences
+from parts import parts
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".cache" / "package"
@@ -107,18 +109,24 @@ def app() -> Path:
     strip(folder)
     (folder / "recorder").mkdir()
     shutil.copy(DIST / f"stepline_recorder-{VERSION}-py3-none-any.whl", folder / "recorder")
-    site = subprocess.check_output([PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True)
-    for line in licences.collect(Path(site.strip()), ROOT / "web", folder, folder / "licenses"):
+    for line in licences.collect(parts(sources(), site(), ROOT / "web"), folder / "licenses"):
         say(f"no licence's text with {line}")
     return folder
 
 
 def strip(folder: Path) -> None:
-    """Leave out symbols that only a debugger reads (60 MB): not from Qt and NumPy, whose libraries were patched after
+    """Leave out symbols that only a debugger reads (65 MB): not from Qt and NumPy, whose libraries were patched after
     they were linked and break."""
     if sys.platform == "linux" and available("strip", "the app stays 60 MB larger"):
         inside = folder / "_internal"
-        for pattern in ("libpython*.so*", "llvmlite/**/*.so", "zstandard/*.so", "psutil/*.so", "msgspec/*.so"):
+        for pattern in (
+            "libpython*.so*",
+            "python3*/lib-dynload/*.so",
+            "llvmlite/**/*.so",
+            "zstandard/*.so",
+            "psutil/*.so",
+            "msgspec/*.so",
+        ):
             for file in inside.glob(pattern):
                 run("strip", "--strip-unneeded", file)
 
@@ -131,15 +139,22 @@ def available(program: str, otherwise: str) -> bool:
     return there
 
 
+def sources() -> list[Path]:
+    """The files that the app was made from."""
+    return [Path(line) for line in (WORK / "work" / "stepline" / "sources.txt").read_text("utf-8").splitlines()]
+
+
+def site() -> Path:
+    told = subprocess.check_output([PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True)
+    return Path(told.strip())
+
+
 def bill_of_materials(folder: Path) -> None:
-    """What is inside, as CycloneDX: Python's packages and, beside them, the page's."""
-    python, page = DIST / f"stepline-{VERSION}.cdx.json", DIST / f"stepline-page-{VERSION}.cdx.json"
-    run(PYTHON, "-m", "cyclonedx_py", "environment", "--output-reproducible", "--of", "JSON", "-o", python, PYTHON)
-    npm = shutil.which("npm") or "npm"
-    told = subprocess.check_output([npm, "sbom", "--omit=dev", "--sbom-format=cyclonedx"], cwd=ROOT / "web", text=True)
-    page.write_text(told, "utf-8")
-    for file in (python, page):
-        shutil.copy(file, folder / "licenses")
+    """What is inside, as CycloneDX."""
+    place = DIST / f"stepline-{VERSION}.cdx.json"
+    listed = WORK / "work" / "stepline" / "sources.txt"
+    run(PYTHON, ROOT / "build" / "materials.py", listed, site(), ROOT / "web", VERSION, place)
+    shutil.copy(place, folder / "licenses")
 
 
 def shared(folder: Path) -> None:
@@ -199,8 +214,8 @@ def tarball(folder: Path) -> Path:
     shutil.copytree(folder, root / "app", symlinks=True, copy_function=os.link)
     shutil.copy(LINUX / "install.sh", root)
     place = DIST / f"{name}.tar.zst"
-    names = ("--owner=0", "--group=0", "-C", root.parent, "-cf", place, name)
-    run("tar", "--zstd", *names, ZSTD_CLEVEL="9", ZSTD_NBTHREADS="2")
+    same = ("--sort=name", f"--mtime=@{os.environ['SOURCE_DATE_EPOCH']}", "--owner=0", "--group=0", "--numeric-owner")
+    run("tar", "--zstd", *same, "-C", root.parent, "-cf", place, name, ZSTD_CLEVEL="9", ZSTD_NBTHREADS="2")
     return place
 
 
@@ -242,8 +257,17 @@ def checksums() -> None:
     (DIST / "SHA256SUMS").write_bytes("".join(lines).encode("ascii"))
 
 
+def source_date() -> str:
+    """Of the commit, so that the same commit makes the same files; of this moment where there is none."""
+    done = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or str(int(time.time()))
+
+
 def main() -> None:
     WORK.mkdir(parents=True, exist_ok=True)
+    # What is packed bears this date; the order of sets in what Python compiles does not change from build to build.
+    os.environ.setdefault("SOURCE_DATE_EPOCH", source_date())
+    os.environ["PYTHONHASHSEED"] = "0"
     environment()
     wheels()
     folder = app()

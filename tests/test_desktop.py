@@ -126,6 +126,43 @@ def test_a_page_whose_process_is_killed_comes_back_and_takes_what_a_second_start
         assert program.ends() == 0
 
 
+def test_the_page_and_the_menus_follow_the_system_once_they_are_to(display: str, home: Home) -> None:
+    with contextlib.closing(Store.open(home.database, writable=True)) as store:
+        store.set_setting("theme", "dark")
+    port = free_port()
+    # A desktop that has a light theme and takes a program's own.
+    desktop = {"XDG_CURRENT_DESKTOP": "GNOME", "QT_QPA_PLATFORMTHEME": "gnome"}
+    with opened(display, home, "open", port=port, **desktop):
+        page = Page(port)
+        wait_for(lambda: page.run("document.querySelector('header') !== null"))
+        wait_for(lambda: menu_shades(display) == ("dark", "readable"))
+        assert page.run("matchMedia('(prefers-color-scheme: dark)').matches")
+        page.run("fetch('api/settings', {method: 'PUT', body: JSON.stringify({theme: 'system'})})")
+        wait_for(lambda: menu_shades(display) == ("light", "readable"))
+        wait_for(lambda: page.run("!matchMedia('(prefers-color-scheme: dark)').matches"))
+        page.close()
+
+
+def test_a_link_opens_in_the_browser(display: str, home: Home, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    browser = tmp_path / "browser"
+    browser.write_text(f"#!/bin/sh\necho \"$1\" > '{told}.part' && mv '{told}.part' '{told}'\n")
+    browser.chmod(0o755)
+    port = free_port()
+    with opened(display, home, "open", port=port, BROWSER=str(browser)):
+        page = Page(port)
+        wait_for(lambda: page.run("document.querySelector('header') !== null"))
+        place = page.run("location.href")
+        page.run(
+            "const link = document.createElement('a'); link.href = 'https://example.org/a'; link.target = '_blank';"
+            "document.body.append(link); link.click()"
+        )
+        wait_for(told.is_file)
+        assert told.read_text() == "https://example.org/a\n"
+        assert page.run("location.href") == place
+        page.close()
+
+
 def test_what_the_page_exports_is_saved_by_the_desktops_dialog(display: str, home: Home, tmp_path: Path) -> None:
     with stepline.record("pilot", home=home.path) as run:
         run.log({"loss": 2.5}, step=1)

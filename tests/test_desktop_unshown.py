@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from stepline.errors import Unavailable
 from stepline_desktop import surroundings
-from stepline_desktop.place import MINIMUM, Place, Screen, fit, from_setting
+from stepline_desktop.place import MINIMUM, TITLE_PX, Place, Screen, fit, from_setting
 from stepline_desktop.words import CHINESE, ENGLISH, words
 from tests.journals import run_python
 
@@ -48,9 +49,20 @@ def test_a_window_can_be_seen_and_moved(place: Place, every: list[Screen]) -> No
     assert fitted.width >= MINIMUM[0]
     assert fitted.height >= MINIMUM[1]
     assert any(fitted.width <= max(screen.width, MINIMUM[0]) for screen in every)
-    if fitted.x is not None:
-        assert any(screen.y <= (fitted.y or 0) < screen.y + screen.height for screen in every)
+    assert fitted.x is not None
+    assert any(screen.y <= (fitted.y or 0) < screen.y + screen.height for screen in every)
     assert fitted.maximized == place.maximized
+
+
+@pytest.mark.parametrize("screen", [Screen(0, 0, 1366, 768), Screen(0, 27, 1024, 573), Screen(-1280, 0, 1280, 984)])
+def test_a_first_window_has_room_for_its_title_bar(screen: Screen) -> None:
+    fitted = fit(Place(), [screen])
+    assert fitted.x is not None
+    assert fitted.y is not None
+    assert screen.x <= fitted.x
+    assert fitted.x + fitted.width <= screen.x + screen.width
+    assert screen.y <= fitted.y
+    assert fitted.y + TITLE_PX + fitted.height <= screen.y + screen.height
 
 
 def test_a_place_on_a_screen_stays_as_it_is() -> None:
@@ -140,3 +152,11 @@ def test_without_a_display_no_window_can_open(set_names: dict[str, str], monkeyp
     assert caught.value.action
     # A browser would open where the window cannot: it is not said to be open.
     assert not surroundings.has_display()
+
+
+@pytest.mark.parametrize(("rule", "forbidden"), [("1\n", True), ("0\n", False), (None, False)])
+def test_the_sandbox_is_left_out_where_the_system_forbids_it(rule: str | None, forbidden: bool, tmp_path: Path) -> None:
+    file = tmp_path / "rule"
+    if rule is not None:
+        file.write_text(rule)
+    assert surroundings.forbids_sandboxes(file) == forbidden

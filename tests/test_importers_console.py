@@ -13,6 +13,14 @@ from stepline.importers.imported import ImportedTask
 
 LINES = [
     ("iter 10: loss 3.18, time 35.78ms, mfu 10.41%", {"step": 10, "loss": 3.18, "time": 35.78, "mfu": 10.41}),
+    (
+        " 100: 2.5, 3.125 avg loss, 0.001000 rate, 4.25 seconds, 6400 images, 12.5 hours left",
+        {"step": 100, "loss": 2.5, "avg_loss": 3.125, "rate": 0.001, "seconds": 4.25, "images": 6400},
+    ),
+    (
+        "7: 512.5, 600.25 avg, 0.000000 rate, 2.5 seconds, 448 images",
+        {"step": 7, "loss": 512.5, "avg_loss": 600.25, "rate": 0, "seconds": 2.5, "images": 448},
+    ),
     ("step 0: train loss 4.348, val loss 4.3422", {"step": 0, "train loss": 4.348, "val loss": 4.3422}),
     ("250 train 6.125", {"step": 250, "train_loss": 6.125}),
     ("250 val 6.0", {"step": 250, "val_loss": 6.0}),

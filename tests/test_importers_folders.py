@@ -66,6 +66,37 @@ def test_the_newer_of_two_states_leads_though_it_is_shorter(tmp_path):
     assert steps(only(tmp_path)) == [[10, 20, 30, 40, 50], [10, 20]]
 
 
+def test_a_folder_trained_into_again_is_two_runs_and_their_checkpoints_theirs(tmp_path):
+    """The first losses of both differ by 4e-4, less than a rounded log's would."""
+    for last in (20, 30, 40):
+        history = log_history(range(10, last + 1, 10))
+        old = trainer_state(tmp_path / f"checkpoint-{last}" / "trainer_state.json", history, max_steps=40)
+        os.utime(old, (1.7e9 + last, 1.7e9 + last))
+    again = log_history([10])
+    again[0]["loss"] *= 1.0004
+    new = trainer_state(tmp_path / "checkpoint-10" / "trainer_state.json", again, max_steps=10)
+    os.utime(new, (1.7e9 + 3600, 1.7e9 + 3600))
+    task = only(tmp_path)
+    assert steps(task) == [[10, 20, 30, 40], [10]]
+    assert [(run.last_step, run.total_steps) for run in task.runs] == [(40, 40), (10, 10)]
+    marks = [[record.step for record in run.records() if record.kind == "checkpoint"] for run in task.runs]
+    assert marks == [[20, 30, 40], [10]]
+
+
+def test_what_went_on_from_another_loss_does_not_go_on_from_the_newest(tmp_path):
+    """Trained to 50, resumed at 20 with other settings, stopped at 40."""
+    shared = log_history([10, 20])
+    old = trainer_state(
+        tmp_path / "checkpoint-50" / "trainer_state.json", shared + log_history([30, 40, 50], shift=1.0)
+    )
+    new = trainer_state(tmp_path / "checkpoint-40" / "trainer_state.json", shared + log_history([30, 40]))
+    os.utime(old, (1.7e9, 1.7e9))
+    os.utime(new, (1.7e9 + 3600, 1.7e9 + 3600))
+    task = only(tmp_path)
+    assert steps(task) == [[30, 40, 50], [10, 20, 30, 40]]
+    assert [run.last_step for run in task.runs][1] == 40
+
+
 def test_state_log_and_events_of_one_directory_are_one_task(tmp_path):
     history = log_history(range(10, 51, 10))
     trainer_state(tmp_path / "trainer_state.json", history, max_steps=80)

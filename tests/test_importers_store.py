@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from stepline.errors import ImportFailed
 from stepline.importers import ImportResult, import_paths
@@ -204,6 +205,20 @@ def test_an_interrupted_import_leaves_nothing_and_never_seems_done(store, tmp_pa
         import_paths(store, [path], progress=progress)
     assert 0.5 < shares[-1] < 1
     assert store.tasks() == []
+
+
+def test_a_file_that_is_packed_too_tightly_is_refused_before_it_is_read(store, tmp_path):
+    """As JSON lines its 300 MiB would take a minute."""
+    path, line = tmp_path / "log.jsonl.zst", b'{"step": 1, "loss": 2.0}\n'
+    packer = zstandard.ZstdCompressor().compressobj()
+    with path.open("wb") as file:
+        for _ in range(300):
+            file.write(packer.compress(line * (2**20 // len(line))))
+        file.write(packer.flush())
+    shares: list[float] = []
+    (result,) = import_paths(store, [path], progress=lambda _, share: shares.append(share))
+    assert "unpacks to more than" in str(result.error)
+    assert set(shares) == {0.0, 1.0}
 
 
 def test_progress_goes_from_nothing_to_all(store, tmp_path):

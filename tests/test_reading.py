@@ -36,6 +36,10 @@ def test_every_point_as_logged(trained):
         assert {"loss", "accuracy", "perplexity"} <= set(task.metrics)
         assert task.name == "pilot"
         assert "pilot" in repr(task)
+        for each in (loss, task.window("loss"), task.window("loss").raw):
+            # A notebook's cell shows it; six arrays of thousands of numbers say nothing there.
+            assert len(repr(each)) < 120
+            assert f"{len(loss.value):,} points" in repr(each)
 
 
 def test_what_a_chart_gets(trained):

@@ -172,6 +172,27 @@ def test_settings_and_metrics_of_any_kind(home: Home) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("5", 5), (6.0, 6), (np.int64(7), 7), (np.float32(8), 8), (True, 1), (-3, -3), (6.5, None), (float("nan"), None),
+     (2**70, None), ("last", None), ([1], None), (object(), None)],
+)  # fmt: skip
+def test_what_is_logged_at_an_odd_step_is_kept(
+    home: Home, given: object, kept: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line whose step is no whole number is no record to a reader: the loss went with it, and the run's end too."""
+    monkeypatch.setenv("STEPLINE_STRICT", "")
+    with stepline.record("pilot", total_steps=-1, home=home) as run:
+        run.log({"loss": 0.5}, step=given)
+        run.message(5, step=given)
+    journal = only_journal(home.path)
+    assert [(record.step, record.metrics) for record in journal.of("step")] == [(kept, {"loss": 0.5})]
+    assert journal.of("message")[0].message == "5"
+    assert (journal.status, journal.end.step, journal.header.total_steps) == ("completed", kept, None)
+    told = [line for line in capsys.readouterr().err.splitlines() if "whole number" in line]
+    assert len(told) == (kept is None)
+
+
 def test_strict_raises_at_the_users_own_line(home: Home) -> None:
     with stepline.record("pilot", home=home) as run, pytest.raises(TypeError):
         run.log(5)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import math
 import re
@@ -16,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
+from stepline.command import main
 from stepline.errors import DatabaseDamaged, DatabaseNewer, StoreError
 from stepline.home import Home
 from stepline.recording.journal import Record
@@ -26,7 +28,7 @@ from tests.filling import Filling, step
 
 def test_the_database_has_its_pages_its_journal_mode_and_its_models(home, store):
     database = sqlite3.connect(home.database)
-    assert database.execute("PRAGMA page_size").fetchone() == (16384,)
+    assert database.execute("PRAGMA page_size").fetchone() == (8192,)
     assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert database.execute("PRAGMA user_version").fetchone() == (migrations.VERSION,)
     tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -157,6 +159,21 @@ def test_another_program_s_database_is_refused_and_left_untouched(home):
     assert home.database.read_bytes() == before
 
 
+def test_a_database_with_pages_of_another_size_goes_on_with_them(home, store, fill):
+    run = fill.begin()
+    fill.append(run, *[step(number) for number in range(100)])
+    store.close()
+    with contextlib.closing(sqlite3.connect(home.database, isolation_level=None)) as older:
+        for statement in ("PRAGMA journal_mode = delete", "PRAGMA page_size = 16384", "VACUUM"):
+            older.execute(statement)
+    with contextlib.closing(Store.open(home.database, writable=True)) as again:
+        Filling(again).append(run, *[step(number) for number in range(100, 10_000)])
+        again.settle("t1")
+        assert len(again.columns("t1", "loss")) == 10_000
+    with contextlib.closing(sqlite3.connect(home.database)) as older:
+        assert older.execute("PRAGMA page_size").fetchone() == (16384,)
+
+
 def test_an_empty_file_becomes_a_database(home):
     home.database.write_bytes(b"")
     Store.open(home.database, writable=True).close()
@@ -167,9 +184,10 @@ def test_a_damaged_page_is_told_as_damage(home, store, fill):
     run = fill.begin()
     fill.append(run, *[step(number) for number in range(5_000)])
     store.close()
+    middle = home.database.stat().st_size // 2 // 8192
     with home.database.open("r+b") as file:
-        file.seek(16384 * 12)
-        file.write(b"\xaa" * 16384 * 8)
+        file.seek(8192 * middle)
+        file.write(b"\xaa" * 8192 * 8)
     again = Store.open(home.database, writable=True)
     with pytest.raises(DatabaseDamaged, match="damaged"):
         again.columns("t1", "loss")
@@ -270,3 +288,15 @@ def test_a_full_disk_is_told_and_what_is_missing_comes_when_there_is_room(small_
     fill.append(run, *(step(taken + number) for number in range(1_000)))
     assert [entry.step for entry in store.records("t1")] == list(range(taken + 1_000))
     store.close()
+
+
+@pytest.mark.parametrize("command", ["tasks", "serve", "doctor"])
+def test_a_command_on_a_disk_that_is_full_says_so_and_what_to_do(command, small_disk, capsys):
+    home = Home.open(small_disk)
+    Store.open(home.database, writable=True).close()
+    (small_disk / "ballast").write_bytes(bytes(shutil.disk_usage(small_disk).free))
+    assert main([command, "--home", str(home.path)]) == 1
+    told = "".join(capsys.readouterr())
+    assert "full" in told
+    assert "Make room" in told
+    assert "A fault in Stepline" not in told

@@ -41,7 +41,8 @@ def open_browsers_outside() -> None:
     """Let `webbrowser` start the desktop's browser with the environment as it was. Does nothing elsewhere."""
     opener = shutil.which("xdg-open")
     if folder() is not None and sys.platform == "linux" and opener is not None:
-        before = os.environ.get("LD_LIBRARY_PATH_ORIG")
-        words = ["-u", "LD_LIBRARY_PATH"] if before is None else [f"LD_LIBRARY_PATH={before}"]
-        browser = webbrowser.BackgroundBrowser(["env", *words, opener, "%s"])
+        outer = outer_environment()
+        gone = [word for name in os.environ if name not in outer for word in ("-u", name)]
+        changed = [f"{name}={value}" for name, value in outer.items() if os.environ.get(name) != value]
+        browser = webbrowser.BackgroundBrowser(["env", *gone, *changed, opener, "%s"])
         webbrowser.register("stepline-outside", None, browser, preferred=True)

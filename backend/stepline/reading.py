@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Points:
     """Points in drawing order, arrays of one length. NaN in `value` breaks the line."""
 
@@ -45,8 +45,11 @@ class Points:
     """Place on the axis that was asked for."""
     value: Floats
 
+    def __repr__(self) -> str:
+        return f"<{len(self.value):,} points: .sequence .step .time .x .value>"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Drawn(Points):
     """A window: the smoothed line where smoothing was asked for, else the raw one."""
 
@@ -55,6 +58,10 @@ class Drawn(Points):
     """Sequences a bucket; 1: every point is there."""
     points: int
     """Points as logged that stand behind it."""
+
+    def __repr__(self) -> str:
+        shown = f"<a window of {self.points:,} points, drawn as {len(self.value):,}"
+        return f"{shown}: .sequence .step .time .x .value .raw, .bucket {self.bucket}>"
 
 
 class TaskHistory:
@@ -67,7 +74,9 @@ class TaskHistory:
         self.name = store.task(task_id).name
 
     def __repr__(self) -> str:
-        return f"<stepline history of {self.name!r}: {len(self.runs)} runs, {len(self.metrics)} metrics>"
+        runs, metrics = len(self.runs), len(self.metrics)
+        counted = f"{runs} {'run' if runs == 1 else 'runs'}, {metrics} {'metric' if metrics == 1 else 'metrics'}"
+        return f"<stepline history of {self.name!r}: {counted}>"
 
     @property
     def metrics(self) -> list[str]:

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 SETTING = "window"
 MINIMUM = (420, 480)
 ZOOM = (0.5, 3.0)
+TITLE_PX = 40
+"""What a title bar takes, about; how high it is here is known only once the window stands."""
 
 
 class Screen(NamedTuple):
-    """A screen's rectangle, in the desktop's pixels."""
+    """A screen's rectangle without the desktop's bars, in the desktop's pixels."""
 
     x: int
     y: int
@@ -57,7 +59,8 @@ def from_setting(value: Any) -> Place:
 def fit(place: Place, screens: Iterable[Screen]) -> Place:
     """A place that can be seen and moved on one of `screens`: a screen may be gone, or smaller than it was.
 
-    The window keeps its place where its title's middle is on a screen; else the desktop chooses.
+    The window keeps its place where its title's middle is on a screen; else it comes to the middle of the first one,
+    no larger than that, with its title bar (a screen of 1366 x 768 hid it).
     """
     every = list(screens)
     if not every:
@@ -65,14 +68,16 @@ def fit(place: Place, screens: Iterable[Screen]) -> Place:
     home = next((screen for screen in every if _holds_title(screen, place)), None)
     screen = home or every[0]
     width = max(MINIMUM[0], min(place.width, screen.width))
-    height = max(MINIMUM[1], min(place.height, screen.height))
-    if home is None:
-        return replace(place, width=width, height=height, x=None, y=None)
-    return replace(place, width=width, height=height)
+    if home is not None:
+        return replace(place, width=width, height=max(MINIMUM[1], min(place.height, screen.height)))
+    height = max(MINIMUM[1], min(place.height, screen.height - TITLE_PX))
+    x = screen.x + max(0, screen.width - width) // 2
+    y = screen.y + max(0, screen.height - TITLE_PX - height) // 2
+    return replace(place, width=width, height=height, x=x, y=y)
 
 
 def _holds_title(screen: Screen, place: Place) -> bool:
     if place.x is None or place.y is None:
         return False
     middle = place.x + place.width // 2
-    return screen.x <= middle < screen.x + screen.width and screen.y <= place.y < screen.y + screen.height - 40
+    return screen.x <= middle < screen.x + screen.width and screen.y <= place.y < screen.y + screen.height - TITLE_PX

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from qtpy.QtCore import (  # type: ignore[attr-defined]
@@ -25,7 +25,7 @@ from qtpy.QtCore import (  # type: ignore[attr-defined]
     Signal,
 )
 from qtpy.QtGui import QAction, QColor, QGuiApplication, QKeyEvent, QKeySequence, QPalette  # type: ignore[attr-defined]
-from qtpy.QtWebEngineCore import QWebEngineContextMenuRequest, QWebEnginePage
+from qtpy.QtWebEngineCore import QWebEngineContextMenuRequest, QWebEnginePage, QWebEngineSettings
 from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox
 
 from stepline_desktop.desktop import DESKTOP_FILE
@@ -53,12 +53,15 @@ class QtSide(QObject):
         self._zoom = 1.0
         self._frame = QPoint()
         self._translator: Any = None
+        self._theme: str | None = None
+        self._grounds: Mapping[str, str] = {}
         native.installEventFilter(self)
         self._called.connect(lambda work: work(), Qt.ConnectionType.QueuedConnection)
         QGuiApplication.setDesktopFileName(DESKTOP_FILE)  # by which a dock finds the icon
         self._active = QGuiApplication.applicationState() == Qt.ApplicationState.ApplicationActive
         application: Any = QGuiApplication.instance()
         application.applicationStateChanged.connect(self._note_state)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_system)
         self._view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self._view.customContextMenuRequested.connect(self._show_text_menu)
         self._view.page().titleChanged.connect(self._set_title)
@@ -92,17 +95,33 @@ class QtSide(QObject):
         self._translator = _Translator(self, said)
         QCoreApplication.installTranslator(self._translator)
 
-    def set_theme(self, theme: str | None, ground: str | None) -> None:
-        """ "light" or "dark", on that ground, else as the system has it: menus and dialogs follow the page."""
+    def set_theme(self, theme: str | None, grounds: Mapping[str, str]) -> None:
+        """ "light" or "dark", each on its ground, else as the system has it: menus and dialogs follow the page."""
+        self._theme, self._grounds = theme, grounds
         schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
-        QApplication.setPalette(QPalette())
         with contextlib.suppress(AttributeError):  # before Qt 6.8 it is the system's alone
             QGuiApplication.styleHints().setColorScheme(schemes.get(theme or "", Qt.ColorScheme.Unknown))
-        if ground is not None and (QApplication.palette().window().color().lightness() < 128) != (theme == "dark"):
-            # A desktop without a theme of its own takes no notice.
-            QApplication.setPalette(_palette(QColor(ground)))
+        self._paint()
+
+    def _paint(self) -> None:
+        """Colours for the theme, also where Qt takes no notice of it: on a desktop without a theme of its own, and on
+        GNOME, where without GTK it tells the page that the desktop is dark and keeps the menus light."""
+        told = {Qt.ColorScheme.Light: "light", Qt.ColorScheme.Dark: "dark"}.get(
+            QGuiApplication.styleHints().colorScheme()
+        )
+        shown = self._theme if self._theme in self._grounds else told
+        QApplication.setPalette(QPalette())
+        if shown is not None and (QApplication.palette().window().color().lightness() < 128) != (shown == "dark"):
+            QApplication.setPalette(_palette(QColor(self._grounds[shown])))
         # pywebview colours the window's ground alone: the menus' letters were black on black.
         self._native.setPalette(QApplication.palette())
+
+    def _follow_system(self) -> None:
+        self._paint()
+        # Chromium asks Qt for the scheme only as it takes in what was set: the page went on as it was.
+        settings, attribute = self._view.settings(), QWebEngineSettings.WebAttribute.ErrorPageEnabled
+        for value in (not settings.testAttribute(attribute), settings.testAttribute(attribute)):
+            settings.setAttribute(attribute, value)
 
     def run_script(self, script: str) -> None:
         self._view.page().runJavaScript(script)

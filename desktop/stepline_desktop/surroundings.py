@@ -30,6 +30,7 @@ INSTALL_LIBRARIES = (
     "Install the window's libraries, on Debian or Ubuntu: apt-get install libgl1 libegl1 libnss3 libxcb-cursor0 "
     "libxcb-icccm4 libxcb-keysyms1 libxkbcommon-x11-0 libxcomposite1 libxdamage1 libxrandr2 libxtst6 libxkbfile1"
 )
+RULE = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 
 
 def has_display() -> bool:
@@ -91,8 +92,8 @@ def _find_webview2() -> None:
 
 
 def _set_environment() -> None:
-    """Chromium refuses to run as root in its sandbox. It draws on the CPU: the GPU's memory belongs to the training."""
-    if os.geteuid() == 0:
+    """Chromium draws on the CPU: the GPU's memory belongs to the training."""
+    if os.geteuid() == 0 or forbids_sandboxes():
         os.environ.setdefault("QTWEBENGINE_DISABLE_SANDBOX", "1")
     wanted = ["--disable-gpu", "--disable-3d-apis", "--log-level=3"]
     flags = os.environ.get("QTWEBENGINE_CHROMIUM_FLAGS", "").split()
@@ -102,6 +103,16 @@ def _set_environment() -> None:
     os.environ.setdefault("QT_QUICK_BACKEND", "software")
     os.environ.setdefault("QT_XCB_GL_INTEGRATION", "none")
     os.environ.setdefault("PYWEBVIEW_GUI", "qt")  # else pywebview tries GTK first, where that is installed
+
+
+def forbids_sandboxes(rule: Path = RULE) -> bool:
+    """Whether the system keeps Chromium's sandbox from what it needs, as it itself does for root: it ends the program
+    there. It is for pages of strangers; here it shows the page of this machine's own server. Ubuntu since 23.10 has
+    the rule for every program that it has no profile of."""
+    try:
+        return rule.read_text().strip() == "1"
+    except OSError:
+        return False
 
 
 def _load_qt() -> None:

@@ -143,7 +143,7 @@ class Window:
         self._wears = worn
         said, theme = worn
         qt.set_words(said)
-        qt.set_theme(theme, GROUND.get(theme or ""))
+        qt.set_theme(theme, GROUND)
         qt.set_menus(menus(said, self._doing()))
 
     def _plain_menus(self) -> list[Any]:
@@ -243,6 +243,8 @@ class Window:
 
     def _place(self) -> places.Place:
         screens = [places.Screen(each.x, each.y, each.width, each.height) for each in webview.screens]
+        if ON_QT:
+            screens = [places.Screen(*each.frame.availableGeometry().getRect()) for each in webview.screens]
         return places.fit(places.from_setting(self._memory.setting(places.SETTING, None)), screens)
 
     def _remember(self) -> None:

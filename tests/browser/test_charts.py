@@ -63,14 +63,19 @@ def drag(page, first: float, last: float) -> None:
     page.mouse.up()
 
 
-def test_a_brush_zooms_all_charts_together_and_two_clicks_lead_back(home: Home, open_page):
+BACK = {"en": "Zoom back", "zh": "缩放还原"}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_brush_zooms_all_charts_together_and_two_clicks_lead_back(home: Home, open_page, language: str):
     homes.long(home, 400)
-    page = open_page()
+    page = open_page(language)
     wait_for_drawn(page, 400, 400, "loss", "perplexity")
     page.keyboard.press("o")
     wait_for_drawn(page, 400, 400, "grad_norm", "samples_per_second")
     drag(page, 0.25, 0.75)
     wait_for_drawn(page, 180, 220, "loss", "perplexity", "grad_norm", "samples_per_second")
+    expect(page.get_by_test_id("zoom-back")).to_contain_text(BACK[language])
     drag(page, 0.25, 0.75)
     wait_for_drawn(page, 85, 115, "loss", "perplexity", "grad_norm", "samples_per_second")
     page.mouse.dblclick(*at(page, 0.5, "perplexity"))
@@ -79,12 +84,16 @@ def test_a_brush_zooms_all_charts_together_and_two_clicks_lead_back(home: Home, 
     wait_for_drawn(page, 400, 400, "loss", "samples_per_second")
 
 
-def test_the_wheel_zooms_about_the_pointer_and_following_comes_back_with_one_key(home: Home, open_page):
+FOLLOW = {"en": "Follow", "zh": "跟随"}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_wheel_zooms_about_the_pointer_and_following_comes_back_with_one_key(home: Home, open_page, language: str):
     head = replace(homes.header("live"), process=homes.Process.current())
     homes.write(home, head, [homes.step(n, head.time, 400) for n in range(1, 401)])
-    page = open_page()
+    page = open_page(language)
     wait_for_drawn(page, 400, 400)
-    follow = page.get_by_role("checkbox", name="Follow").first
+    follow = page.get_by_role("checkbox", name=FOLLOW[language]).first
     expect(follow).to_be_checked()
     page.mouse.move(*at(page, 0.5))
     page.mouse.wheel(0, -400)

@@ -31,28 +31,12 @@ from stepline.home import Home
 from stepline.store import migrations, sqlite
 from tests.front_door import wait_for
 from tests.import_files import log_history, trainer_state
-from tests.screens import Page, close, free_port, screen, xdotool
+from tests.package.built import LEAN, ROOT, app, package
+from tests.screens import Page, close, free_port, screen, window_on, xdotool
 
-ROOT = Path(__file__).parents[2]
-DIST = ROOT / "dist"
-LEAN = ROOT / ".cache" / "package" / "venv"
-APP = ROOT / ".cache" / "package" / "app" / "stepline" / "stepline"
 PICTURES = ROOT / "screenshots" / "packages"
 STARTS_SECS = 90.0
 USER = 1000
-
-
-def package(pattern: str) -> Path:
-    found = sorted(DIST.glob(pattern))
-    if not found:
-        pytest.skip(f"dist/{pattern} is not there: make package")
-    return found[-1]
-
-
-def app() -> Path:
-    if not APP.is_file():
-        pytest.skip("the app is not built: make package")
-    return APP
 
 
 def outer() -> dict[str, str]:
@@ -163,6 +147,7 @@ def use(bare: Bare, program: str, name: str, user: int = 0) -> Path:
                     run.log({"loss": 2 / step}, step=step)
                 wait_for(lambda: "30/ 40" in said(page))
                 picture(bare.display, f"{name}-live")
+            the_dialog_speaks_the_pages_language(bare.display, page)
             page.close()
             shown = xdotool(bare.display, "search", "--onlyvisible", "--name", "Stepline").split("\n")[0]
             close(bare.display, shown)
@@ -173,6 +158,25 @@ def use(bare: Bare, program: str, name: str, user: int = 0) -> Path:
     # The port that this test looks through tells of itself.
     assert [line for line in errors.read_text().splitlines() if line and not line.startswith("DevTools")] == []
     return home
+
+
+def the_dialog_speaks_the_pages_language(display: str, page: Page) -> None:
+    """Qt's own words are in the package."""
+    page.run("fetch('api/settings', {method: 'PUT', body: JSON.stringify({language: 'zh'})})")
+    window = window_on(display)
+
+    def dialog() -> str:
+        return xdotool(display, "search", "--onlyvisible", "--name", "^打开$")
+
+    def opened() -> str:
+        xdotool(display, "windowfocus", window)
+        xdotool(display, "key", "ctrl+o")
+        with contextlib.suppress(AssertionError):
+            wait_for(dialog, 3)
+        return dialog()
+
+    wait_for(opened, 60)
+    wait_for(lambda: [xdotool(display, "key", "--window", dialog(), "Escape"), not dialog()][1])
 
 
 def said(page: Page) -> str:

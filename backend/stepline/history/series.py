@@ -53,7 +53,7 @@ def _changes(run: Runs) -> Ints:
     return np.concatenate([[0], np.flatnonzero(run[1:] != run[:-1]) + 1])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Series:
     """All points below `cursor`, a sequence. Arrays of one length; step and epoch are NaN where the record has none."""
 
@@ -81,6 +81,9 @@ class Series:
 
     def __len__(self) -> int:
         return len(self.sequence)
+
+    def __repr__(self) -> str:
+        return f"<all {len(self):,} points of {self.name!r}: .sequence .run .step .epoch .time .value>"
 
     def followed_by(self, newer: Series) -> Series:
         """This series and the points that came after it."""

@@ -9,6 +9,7 @@
    `| epoch 1 | 200/2983 batches | loss 6.9`, `lm loss: 9.1E+00`
 7. boosted trees: `[10]	train-logloss:0.51	eval-logloss:0.62` (XGBoost), `[10]	training's l2: 0.5` (LightGBM),
    `10:	learn: 0.51	test: 0.62	total: 31ms` (CatBoost)
+8. Darknet: `100: 2.5, 3.1 avg loss, 0.001 rate, 4.2 seconds, 6400 images`
 """
 
 from __future__ import annotations
@@ -50,6 +51,11 @@ _BOOSTED = re.compile(
 )
 _BOOSTED_PART = re.compile(rf"\t(?P<name>[^\t]{{1,120}}?):\s?(?P<value>{_NUM})(?=\s|\+|$)", re.IGNORECASE)
 _CATBOOST = re.compile(rf"^\s*(?P<step>\d{{1,9}}):\s+learn: (?P<learn>{_NUM})(?:\s+test: (?P<test>{_NUM}))?\s")
+_DARKNET = re.compile(
+    rf"^\s*(?P<step>\d{{1,9}}):\s+(?P<loss>{_NUM}),\s+(?P<avg_loss>{_NUM}) avg(?: loss)?,\s+(?P<rate>{_NUM}) rate,"
+    rf"\s+(?P<seconds>{_NUM}) seconds,\s+(?P<images>{_NUM}) images",
+    re.IGNORECASE,
+)
 _HEADING = re.compile(r"^[\s=*#-]*epoch:?\s*\[?(\d{1,7})(?:\s*/\s*\d+)?\]?[\s:=*#.-]*$", re.IGNORECASE)
 _EPOCH_PART = re.compile(
     r"epoch:?\s*(?:\((?P<mode>\w+)\))?\s*\[\s*(?P<epoch>\d+)\s*\]\s*\[\s*(?P<step>\d+)\s*/\s*(?P<total>\d+)\s*\]",
@@ -127,6 +133,8 @@ def figures(words: str) -> tuple[dict[str, Value], bool] | None:
         return (values, False) if len(values) > 1 else None
     if boosted := _boosted(words):
         return boosted, False
+    if matched := _DARKNET.match(words):
+        return {name: _number(value) for name, value in matched.groupdict().items()}, False
     if "Up. " in words and (matched := _MARIAN.search(words)):
         return _marian(matched), False
     found = _pairs(words)

@@ -199,6 +199,18 @@ class _Gzip:
                 return data
 
 
+def check_unpacking(path: Path) -> None:
+    """Unpack all of a packed file and keep nothing of it: 1 GB a second, a hundred times as fast as it is read, so that
+    one that unpacks to more than it may is not read for minutes first. Raises ImportFailed for such a one."""
+    with Opened(path) as opened:
+        token = _watched.set(None)
+        try:
+            while opened.packed and opened.read():
+                pass
+        finally:
+            _watched.reset(token)
+
+
 def head_of(path: Path, count: int = HEAD_BYTES) -> bytes:
     """The first `count` unpacked bytes, fewer where there are fewer."""
     with Opened(path) as opened:

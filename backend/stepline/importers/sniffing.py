@@ -24,7 +24,7 @@ from stepline.importers import (
 )
 from stepline.importers.imported import Reading
 from stepline.importers.lines import document, encoding_of, without_terminal
-from stepline.importers.opening import HEAD_BYTES, head_of
+from stepline.importers.opening import HEAD_BYTES, check_unpacking, head_of
 from stepline.importers.tfrecord import is_tfrecord
 
 JOURNAL = "journal"
@@ -64,7 +64,8 @@ _BRACKETED = re.compile(r"""\[[^\]\["{]{1,80}\][\s:]*[A-Za-z\[]""")
 
 
 def format_of(path: Path) -> str:
-    """The format's name. Raises ImportFailed where it is none that is known."""
+    """The format's name. Raises ImportFailed where it is none that is known, or packed too tightly to be a log."""
+    check_unpacking(path)
     head = head_of(path)
     if not head.strip(b"\0 \t\r\n"):
         raise ImportFailed(

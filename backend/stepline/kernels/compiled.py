@@ -7,6 +7,7 @@ import numpy as np
 from stepline.kernels import jitted, plain
 from stepline.kernels.halves import LONG_SCAN, LONG_SMOOTHING, both, worth_splitting
 from stepline.kernels.types import AverageState, Bytes, EmaState, Extremes, Floats, Ints, Words
+from stepline.kernels.vectors import BLOCK, LANES
 
 
 def extremes(values: Floats, starts: Ints) -> Extremes:
@@ -50,7 +51,7 @@ def ema(values: Floats, span: int, state: EmaState | None) -> tuple[Floats, EmaS
         parts = [(begin, half, numerator), (half, count, 0.0)]
     else:
         parts = [(begin, count, numerator)]
-    ends, finite = np.empty((len(parts), 4)), np.empty((len(parts), 4), np.int64)
+    ends, finite = np.empty((len(parts), LANES)), np.empty((len(parts), LANES), np.int64)
 
     def work(number: int) -> None:
         first, last, before = parts[number]
@@ -60,7 +61,7 @@ def ema(values: Floats, span: int, state: EmaState | None) -> tuple[Floats, EmaS
         both(lambda: work(0), lambda: work(1))
     else:
         work(0)
-    cuts = [first + (last - first) // 4 * quarter for first, last, _ in parts for quarter in range(4)]
+    cuts = [first + (last - first) // BLOCK * LANES * lane for first, last, _ in parts for lane in range(LANES)]
     stood, held = ends.ravel().tolist(), finite.ravel().tolist()
     carry = stood[0]
     for part in range(1, len(cuts)):

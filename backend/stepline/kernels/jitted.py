@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from stepline.kernels.vectors import CHUNK, extremes_of_chunk
+from stepline.kernels.vectors import BLOCK, CHUNK, LANES, SMALLEST, added, averaged, extremes_of_chunk
 
 _floats = types.Array(types.float64, 1, "C", readonly=True)
 _ints = types.Array(types.int64, 1, "C", readonly=True)
@@ -25,8 +25,6 @@ EXPONENT = np.int64(0x7FF0_0000_0000_0000)
 NEGLIGIBLE_WEIGHT = 1e-17
 """The weight of what came before the run's start, below which it changes no digit. Carried on, it would turn denormal
 after 74,000 points of span 200, and every point would take 35 ns instead of 2."""
-SMALLEST = 1e-290
-"""A mean that decays below this is 0: denormal numbers are 15 times slower."""
 
 
 @njit(_i8(_floats, _i8, _i8, _f8), nogil=True, cache=True)
@@ -119,83 +117,52 @@ def ema_debiased(values, begin, end, alpha, origin, numerator, denominator, seen
 
 @njit(types.void(_floats, _i8, _i8, _f8, _f8, _f8, _f8, _out_floats, _out_floats, _out_ints), nogil=True, cache=True)
 def ema(values, begin, end, alpha, origin, numerator, scale, out, ends, finite):
-    """The points after that, in four stretches of a length (the last has what is over): the first goes on from
+    """The points after that, in LANES stretches of whole blocks (the last has what is over): the first goes on from
     `numerator`, the others from nothing. ends, finite: of each, where its mean stands and how many points are finite.
 
-    A point waits for the one before it, 2.8 ns; stretches at once wait together. One test serves four points, for
-    nearly all are finite.
+    A point waits for the one before it, 2.8 ns; stretches at once wait together.
     """
     decay = 1.0 - alpha
-    length = (end - begin) // 4
-    first = np.uint64(begin)
-    second, third, fourth = first + np.uint64(length), first + np.uint64(2 * length), first + np.uint64(3 * length)
-    mean_1, mean_2, mean_3, mean_4 = numerator, 0.0, 0.0, 0.0
-    bad_1 = bad_2 = bad_3 = bad_4 = 0
-    # In 16 points a mean loses at most 8 decimal places: looking this seldom keeps it above the denormals.
-    for chunk in range(0, length, 16):
-        mean_1 = 0.0 if abs(mean_1) < SMALLEST else mean_1
-        mean_2 = 0.0 if abs(mean_2) < SMALLEST else mean_2
-        mean_3 = 0.0 if abs(mean_3) < SMALLEST else mean_3
-        mean_4 = 0.0 if abs(mean_4) < SMALLEST else mean_4
-        for place in range(np.uint64(chunk), np.uint64(min(chunk + 16, length))):
-            i, j, k, m = first + place, second + place, third + place, fourth + place
-            value_1, value_2 = values[i] - origin, values[j] - origin
-            value_3, value_4 = values[k] - origin, values[m] - origin
-            together = (value_1 + value_2) + (value_3 + value_4)
-            if together - together == 0.0:
-                mean_1 = decay * mean_1 + alpha * value_1
-                mean_2 = decay * mean_2 + alpha * value_2
-                mean_3 = decay * mean_3 + alpha * value_3
-                mean_4 = decay * mean_4 + alpha * value_4
-                out[i], out[j] = origin + mean_1 * scale, origin + mean_2 * scale
-                out[k], out[m] = origin + mean_3 * scale, origin + mean_4 * scale
-            else:
-                out[i] = out[j] = out[k] = out[m] = np.nan
-                if np.isfinite(values[i]):
-                    mean_1 = decay * mean_1 + alpha * value_1
-                    out[i] = origin + mean_1 * scale
-                else:
-                    bad_1 += 1
-                if np.isfinite(values[j]):
-                    mean_2 = decay * mean_2 + alpha * value_2
-                    out[j] = origin + mean_2 * scale
-                else:
-                    bad_2 += 1
-                if np.isfinite(values[k]):
-                    mean_3 = decay * mean_3 + alpha * value_3
-                    out[k] = origin + mean_3 * scale
-                else:
-                    bad_3 += 1
-                if np.isfinite(values[m]):
-                    mean_4 = decay * mean_4 + alpha * value_4
-                    out[m] = origin + mean_4 * scale
-                else:
-                    bad_4 += 1
-    for i in range(begin + 4 * length, end):
+    length = (end - begin) // BLOCK * LANES
+    ends[:] = 0.0
+    ends[0] = numerator
+    averaged(values, begin, length, length // LANES, alpha, origin, scale, ends, finite, out)
+    finite[:] = length - finite
+    last, mean = LANES - 1, ends[LANES - 1]
+    for i in range(begin + LANES * length, end):
         out[i] = np.nan
         if np.isfinite(values[i]):
-            mean_4 = decay * mean_4 + alpha * (values[i] - origin)
-            out[i] = origin + mean_4 * scale
-        else:
-            bad_4 += 1
-    ends[0], ends[1], ends[2], ends[3] = mean_1, mean_2, mean_3, mean_4
-    finite[0], finite[1], finite[2] = length - bad_1, length - bad_2, length - bad_3
-    finite[3] = end - begin - 3 * length - bad_4
+            mean = decay * mean + alpha * (values[i] - origin)
+            mean = 0.0 if abs(mean) < SMALLEST else mean
+            out[i] = origin + mean * scale
+            finite[last] += 1
+    ends[last] = mean
 
 
 @njit(types.void(_floats, _i8, _i8, _f8, _f8, _f8, _f8, _out_floats), nogil=True, cache=True)
 def ema_carry(values, begin, end, alpha, origin, carry, scale, out):
     """Adds to means that began from nothing what the points before them weigh, until that changes no digit."""
     decay = 1.0 - alpha
+    weights = np.empty(LANES)
+    weight = 1.0
+    for lane in range(LANES):
+        weight *= decay
+        weights[lane] = weight
     largest = 0.0
     carry *= scale
-    for i in range(begin, end):
-        if np.isfinite(values[i]):
-            carry *= decay
-            largest = max(largest, abs(out[i] - origin))
-            if abs(carry) <= max(SMALLEST, 1e-18 * largest):
-                return
-            out[i] += carry
+    for first in range(begin, end, LANES):
+        mean = abs(out[first] - origin)
+        if first + LANES <= end and added(values, first, weights, carry, out):
+            carry *= weight
+            largest = max(largest, mean)
+        else:
+            for i in range(first, min(first + LANES, end)):
+                if np.isfinite(values[i]):
+                    carry *= decay
+                    largest = max(largest, abs(out[i] - origin))
+                    out[i] += carry
+        if abs(carry) <= max(SMALLEST, 1e-18 * largest):
+            return
 
 
 @njit(types.int64(_floats), nogil=True, cache=True)
@@ -352,7 +319,8 @@ def widen(planes, varying, held, out):
 def stretches(begins, firsts, steps, out):
     for which in range(len(begins)):
         end = begins[which + 1] if which + 1 < len(begins) else len(out)
-        number = firsts[which]
-        for i in range(begins[which], end):
+        # In names of their own: for all the compiler knows, what is written to lies in those arrays.
+        number, step = firsts[which], steps[which]
+        for i in range(np.uint64(begins[which]), np.uint64(end)):
             out[i] = number
-            number += steps[which]
+            number += step

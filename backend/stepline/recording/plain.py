@@ -13,6 +13,8 @@ from typing import Any
 NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """How non-finite numbers are spelled, for JSON has none."""
 
+LARGEST_STEP = 2**63 - 1
+
 TEXT_LIMIT = 10_000
 """Characters of one text. A metric or setting longer than this is somebody's data, not its description."""
 DEPTH_LIMIT = 8
@@ -33,6 +35,16 @@ def metric_value(value: Any) -> float | str | None:
         return math.inf if value > 0 else -math.inf
     except Exception:  # a tensor of many elements, an object without a number, a broken __float__
         return description(value)
+
+
+def whole_step(value: Any) -> int | None:
+    """A step as the journal carries it: a whole number, also of a tensor, a float or a text; None for anything else."""
+    try:
+        number = value.item() if hasattr(value, "item") else value
+        whole = number if isinstance(number, int) else float(number)
+        return int(whole) if whole == int(whole) and abs(whole) < LARGEST_STEP else None
+    except Exception:
+        return None
 
 
 def metric_values(metrics: Mapping[Any, Any]) -> dict[str, float | str]:

@@ -37,7 +37,7 @@ from stepline.recording.journal import (
     encode_update,
 )
 from stepline.recording.journal_file import JournalFile
-from stepline.recording.plain import flat_settings
+from stepline.recording.plain import LARGEST_STEP, flat_settings, text, whole_step
 from stepline.recording.task_identity import TaskIdentity
 
 HEARTBEAT_SECS = 5.0
@@ -57,7 +57,7 @@ def new_header(task: TaskIdentity, total_steps: int | None, settings: Mapping[An
         run_id=new_run_id(),
         time=time.time(),
         process=Process.current(),
-        total_steps=total_steps,
+        total_steps=total if (total := whole_step(total_steps)) is not None and total > 0 else None,
         settings=flat_settings(settings),
         launch=os.environ.get("STEPLINE_LAUNCH"),
     )
@@ -130,17 +130,31 @@ class Recorder:
         try:
             # Laid out here and not as a Record: this runs inside the training, and the object costs a microsecond.
             fields: dict[str, Any] = {"kind": kind, "time": time.time()}
+            wrong = None
             if step is not None:
-                self.step = fields["step"] = step
+                if step.__class__ is not int or not -LARGEST_STEP < step < LARGEST_STEP:
+                    # A reader leaves out a line with another step, and with it what was logged there.
+                    wrong, step = step, whole_step(step)
+                if step is not None:
+                    self.step = fields["step"] = step
+                    wrong = None
             if epoch is not None:
                 fields["epoch"] = epoch
             if metrics:
                 fields["metrics"] = metrics if metrics.__class__ is dict else dict(metrics)
             if message is not None:
-                fields["message"] = message
+                fields["message"] = text(message)
             if details:
                 fields["details"] = details
             self._write(encode_line(fields))
+            if wrong is not None:
+                self.tell(
+                    UsageError(
+                        f"A step is a whole number, and {text(repr(wrong), 100)} is none",
+                        action="Give it as one",
+                        lost="What was logged with it stands without a step",
+                    )
+                )
         except Exception as error:
             self.tell(error)
 

@@ -1,6 +1,6 @@
 // @vitest-environment node
 import { describe, expect, it } from 'vitest'
-import { flatColumns, runColor, stretchesWithout } from './curves'
+import { flatColumns, rawOpacity, runColor, stretchesWithout } from './curves'
 import { nonFiniteStretches } from './marks'
 import type { Geometry } from './geometry'
 import { series } from './plan-input'
@@ -101,4 +101,10 @@ describe('where the smoothed line has left the picture', () => {
   it('is not where there is no value at all', () => {
     expect(without(line([40, 5], [30, NaN], [30, 5]))).toEqual([])
   })
+})
+
+it('draws a raw line of few points stronger than a dense one', () => {
+  expect([4000, 160].map((points) => rawOpacity('main', points, 640))).toEqual([0.28, 0.28])
+  expect(rawOpacity('main', 64, 640)).toBeCloseTo(0.44)
+  expect([40, 2, 0].map((points) => rawOpacity('main', points, 640))).toEqual([0.6, 0.6, 0.6])
 })

@@ -100,10 +100,26 @@ export interface CurveQuery {
   tokens: Tokens
 }
 
+const FAINT = { main: 0.28, small: 0.24 }
+const CLEAR = 0.6
+/** Pixels from point to point from which a raw line is no texture but a line to follow. */
+const SPARSE_PX = { from: 4, to: 16 }
+
+/** How strong the raw line is under the smoothed one: of a few points, at a quarter of the strength nothing was to be seen. */
+export function rawOpacity(size: ChartSize, points: number, widthPx: number): number {
+  const apart = (widthPx / Math.max(1, points) - SPARSE_PX.from) / (SPARSE_PX.to - SPARSE_PX.from)
+  return FAINT[size] + (CLEAR - FAINT[size]) * Math.min(1, Math.max(0, apart))
+}
+
 /** The raw line, faint, under the smoothed one; alone at full strength where the metric is not smoothed. */
 export function metricCurves(query: CurveQuery): Curve[] {
   const { series, kind, size, axis, geometry, tokens } = query
   const metric = tokens.metric(series.name)
+  const points = series.lines.reduce((sum, { raw }) => {
+    const [first, last] = drawnPlaces(raw, geometry)
+    return sum + last - first
+  }, 0)
+  const faint = rawOpacity(size, points, geometry.right - geometry.left)
   const curves: Curve[] = []
   series.lines.forEach((one, at) => {
     const age = series.lines.length - 1 - at
@@ -118,7 +134,7 @@ export function metricCurves(query: CurveQuery): Curve[] {
     })
     if (smooth) {
       for (const part of parts(one, one.raw, axis, geometry)) {
-        curves.push({ ...drawn(part, size === 'small' ? 0.24 : 0.28), widthPx: 1, join: 'bevel', z: 2 })
+        curves.push({ ...drawn(part, faint), widthPx: 1, join: 'bevel', z: 2 })
       }
     }
     const widthPx = smooth ? strong : size === 'small' ? 1.25 : 1.5

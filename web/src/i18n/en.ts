@@ -33,6 +33,7 @@ export const en = {
     runStep: 'run {run}, step {step}',
     clear: 'Clear',
     comma: ', ',
+    colon: ': ',
   },
   status: {
     running: 'Running',
@@ -530,6 +531,7 @@ export const en = {
     selected: '{n} selected, {size}',
     selectionLabel: 'Selected tasks',
     delete: 'Delete',
+    notDeleted: 'Nothing was deleted',
     deleted: '“{name}” moved to the trash',
     deletedSeveral: '{n} tasks moved to the trash',
     undo: 'Undo',

@@ -30,6 +30,7 @@ export const zh: Messages = {
     runStep: '运行 {run}，第 {step} 步',
     clear: '清除',
     comma: '，',
+    colon: '：',
   },
   status: {
     running: '运行中',
@@ -517,6 +518,7 @@ export const zh: Messages = {
     selected: '已选 {n} 个，{size}',
     selectionLabel: '已选任务',
     delete: '删除',
+    notDeleted: '没有删除任何任务',
     deleted: '“{name}”已移到回收站',
     deletedSeveral: '{n} 个任务已移到回收站',
     undo: '撤销',
