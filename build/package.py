@@ -8,7 +8,7 @@
     stepline-V-macos-MACHINE.dmg                        on macOS: a disk image with Stepline.app
     stepline-V.cdx.json, SHA256SUMS                     what is inside (CycloneDX), checksums
 
-What concerns Windows and macOS was never run.
+What was run of Windows' part, and that nothing was of macOS', is told in docs/packaging.md.
 The app is built in an environment of its own below .cache/package (requirements/package.txt), without torch.
 """
 
@@ -103,8 +103,10 @@ def app() -> Path:
     folder = out / "stepline"
     # Modules that are files are compiled at each start otherwise, 0.15 s: a frozen program writes none of what it
     # compiles. By their source's hash, which nothing asks for, because copies bear other dates.
-    files = next(folder.rglob("stepline/app.py")).parent
-    run(PYTHON, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", files)
+    # On macOS the bundle beside the folder has its own.
+    files = {file.resolve().parent for file in out.rglob("stepline/app.py")}
+    # Without this machine's path, which is not another's.
+    run(PYTHON, "-m", "compileall", "-q", "-s", out, "--invalidation-mode", "unchecked-hash", *files)
     strip(folder)
     (folder / "recorder").mkdir()
     shutil.copy(DIST / f"stepline_recorder-{VERSION}-py3-none-any.whl", folder / "recorder")
@@ -253,7 +255,7 @@ def checksums() -> None:
         if file.name.startswith("stepline"):
             with file.open("rb") as content:
                 lines.append(f"{hashlib.file_digest(content, 'sha256').hexdigest()}  {file.name}\n")
-    (DIST / "SHA256SUMS").write_text("".join(lines), "ascii")
+    (DIST / "SHA256SUMS").write_bytes("".join(lines).encode("ascii"))
 
 
 def source_date() -> str:

@@ -45,6 +45,36 @@ def recorded(journal: Journal, kind: str) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.parametrize("order", ["told last", "told first", "added later", "both plain", "both told"])
+def test_two_callbacks_of_one_trainer_record_it_once(
+    home: Home, output: Path, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`report_to="stepline"` beside a callback of the script's own: the one that was told something records."""
+    monkeypatch.setenv("STEPLINE_HOME", str(home.path))
+    told, plain = SteplineCallback(task="mine"), SteplineCallback()
+    first, second = {
+        "told last": (plain, told),
+        "told first": (told, plain),
+        "added later": (plain, None),
+        "both plain": (plain, SteplineCallback()),
+        "both told": (told, SteplineCallback(task="mine", home=home)),
+    }[order]
+    trainer = build(output, home.path, recorder=first, callbacks=(second,) if second else (), logging_steps=20)
+    if order == "added later":
+        trainer.add_callback(told)
+    trainer.train()
+    journal = only_journal(home.path)
+    assert journal.steps == [20, 40]
+    assert journal.status == "completed"
+    assert journal.header.task_key == (str(output) if order in ("added later", "both plain") else "mine")
+
+
+def test_two_callbacks_with_tasks_of_their_own_both_record(home: Home, output: Path) -> None:
+    pair = (SteplineCallback(task="a", home=home), SteplineCallback(task="b", home=home))
+    build(output, home.path, recorder=pair[0], callbacks=pair[1:], logging_steps=20).train()
+    assert sorted(str(journal.header.task_key) for journal in read_journals(home.path)) == ["a", "b"]
+
+
 def test_a_plain_training_is_recorded_as_the_trainer_logs_it(home: Home, output: Path) -> None:
     trainer = build(
         output,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -64,6 +65,15 @@ def test_the_newer_of_two_states_leads_though_it_is_shorter(tmp_path):
     os.utime(old, (1.7e9, 1.7e9))
     os.utime(new, (1.7e9 + 3600, 1.7e9 + 3600))
     assert steps(only(tmp_path)) == [[10, 20, 30, 40, 50], [10, 20]]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links take a privilege there")
+def test_a_link_that_leads_to_itself_or_nowhere_stops_nothing(tmp_path):
+    trainer_state(tmp_path / "trainer_state.json", log_history([10, 20, 30]))
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "nowhere").symlink_to("not there")
+    (tmp_path / "up").symlink_to(tmp_path)
+    assert steps(only(tmp_path)) == [[10, 20, 30]]
 
 
 def test_a_folder_trained_into_again_is_two_runs_and_their_checkpoints_theirs(tmp_path):

@@ -154,6 +154,19 @@ def test_the_end_that_a_dead_run_told_last_counts(home, ingest, store):
     assert (run.status, run.inferred) == ("stopped", False)
 
 
+def test_a_name_is_one_line_that_a_terminal_may_print(home, ingest, store):
+    """Journals come from anywhere, and their tasks are listed where an escape would act."""
+    journal = Journal(home.journals)
+    words = journal.path.read_bytes().replace(b'"name":"demo"', rb'"name":"a\n\u001b[31mred\u2028 b"')
+    journal.path.write_bytes(words)
+    journal.steps(0, 2)
+    ingest.take_in_all()
+    assert store.task("t1").name == "a [31mred b"
+    journal.write(encode_update(Update(name="c\r\x07d")))
+    ingest.take_in_all()
+    assert store.task("t1").name == "c d"
+
+
 def test_damaged_lines_are_left_out_counted_and_told(home, ingest, store):
     journal = Journal(home.journals)
     journal.steps(0, 2)

@@ -9,8 +9,10 @@ KEPT_DAYS: that is looked at when the program starts, whenever something is put 
 from __future__ import annotations
 
 import glob
+import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -48,7 +50,8 @@ def empty(home: Home, store: Store, ingest: Ingest, task_ids: Sequence[str]) -> 
         for run_id in store.remove(task_ids, time.time()):
             for folder in (home.trash, home.journals):
                 for file in _files(folder, run_id):
-                    file.unlink(missing_ok=True)
+                    with _left_where_it_is_written():
+                        file.unlink(missing_ok=True)
 
 
 def remove_old(home: Home, store: Store, ingest: Ingest) -> None:
@@ -104,7 +107,19 @@ def _move(home: Home, store: Store, task_ids: Sequence[str], origin: Path, targe
     for task_id in task_ids:
         for run in store.runs(task_id):
             for file in _files(origin, run.id):
-                replace(file, target / file.name)
+                with _left_where_it_is_written():
+                    replace(file, target / file.name)
+
+
+@contextmanager
+def _left_where_it_is_written() -> Iterator[None]:
+    """Windows neither moves nor removes a journal whose process was taken for dead and has it open. It may stay: what
+    is known of it is not taken in again."""
+    try:
+        yield
+    except PermissionError:
+        if sys.platform != "win32":
+            raise
 
 
 def _files(folder: Path, run_id: str) -> Iterator[Path]:

@@ -85,6 +85,16 @@ COVERED = """() => [...document.querySelectorAll('header button, .strip button, 
   .map((element) => element.ariaLabel ?? element.innerText)"""
 
 
+# What does not stand in the middle of its own row of a table, or runs out of it.
+ASTRAY = """() => [...document.querySelectorAll('.task-row > *, .log-record > *')]
+  .filter((cell) => {
+    const [inner, outer] = [cell, cell.parentElement].map((element) => element.getBoundingClientRect())
+    const off = Math.abs(inner.top + inner.bottom - outer.top - outer.bottom) / 2
+    return cell.checkVisibility() && (off > 4 || inner.right > outer.right + 1)
+  })
+  .map((cell) => cell.className)"""
+
+
 @pytest.mark.parametrize(
     ("language", "width"),
     [("en", 360), ("zh", 360), ("en", 900), ("zh", 1024), ("en", 1240), ("zh", 2560), ("en", 3840)],
@@ -99,3 +109,4 @@ def test_nothing_runs_out_of_the_page_at_any_width(home: Home, open_page, langua
         assert page.evaluate("document.documentElement.scrollWidth") <= width, place
         assert page.evaluate(BEYOND, width) == [], place
         assert page.evaluate(COVERED) == [], place
+        assert page.evaluate(ASTRAY) == [], place

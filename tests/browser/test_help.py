@@ -123,3 +123,20 @@ def test_the_sheet_holds_the_seeds_advice_and_the_keys(home: Home, open_page, la
         expect(page.get_by_test_id("help-sheet")).to_contain_text(words)
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("help-sheet")).to_have_count(0)
+
+
+def test_keys_work_while_a_hint_is_shown(home: Home, open_page, language: str):
+    homes.long(home, 40)
+    page = open_page(language)
+    expect(page.get_by_test_id("chart-loss")).to_be_visible()
+    page.get_by_test_id("fit").hover()
+    hint = page.locator(".hint").first
+    expect(hint).to_be_visible()
+    expect(page.locator(".small-chart")).to_have_count(0)
+    page.keyboard.press("o")
+    expect(page.get_by_test_id("chart-grad_norm")).to_be_visible()
+    # Where somebody is in what floats, the keys are that place's own.
+    page.keyboard.press("t")
+    expect(page.get_by_role("option")).to_have_count(1)
+    page.keyboard.press("2")
+    expect(page.locator(".task-row")).to_have_count(0)

@@ -26,7 +26,9 @@ from stepline.writer import read_address
 from stepline_desktop import surroundings
 
 State = Literal["well", "note", "wrong"]
-PACKAGES = ("flask", "peewee", "numba", "pywebview", "PySide6_Essentials", "torch", "transformers")
+QT = ("PySide6_Essentials",) if sys.platform == "linux" else ()
+"""Elsewhere the window is the system's own."""
+PACKAGES = ("flask", "peewee", "numba", "pywebview", *QT, "torch", "transformers")
 LITTLE_SPACE_BYTES = 1 << 30
 NO_SPACE_BYTES = 50 << 20
 """Below it a commit and its write-ahead log may not find room."""

@@ -163,16 +163,24 @@ class _Folder:
                 folders.clear()
             for name in sorted(files):
                 path = here / name
-                if path.is_symlink() and not path.resolve().is_relative_to(self._root.resolve()):
-                    continue
-                real = path.resolve()
-                if real in seen or not path.is_file():
+                real = self._real(path)
+                if real is None or real in seen:
                     continue
                 seen.add(real)
                 count += 1
                 if count > limits.FOLDER_FILES:
                     return
                 yield path
+
+    def _real(self, path: Path) -> Path | None:
+        """The file that `path` leads to; None where that is none, or one out of this folder."""
+        try:
+            real = path.resolve()
+            is_inside = not path.is_symlink() or real.is_relative_to(self._root.resolve())
+            return real if is_inside and path.is_file() else None
+        except (OSError, RuntimeError):
+            # A link to itself is a RuntimeError before Python 3.13.
+            return None
 
     def _sort(self, path: Path) -> None:
         format_name = sniffing.format_of(path)

@@ -201,7 +201,7 @@ def _journal(store: Store, path: Path, take: TakeJournal) -> ImportResult:
         task_id, records, damaged = take(path)
     except SteplineError as error:
         return ImportResult(path, "failed", format="journal", error=_naming(path, error))
-    left_out = [Remark(str(path), f"{damaged} damaged lines")] if damaged else []
+    left_out = [Remark(str(path), f"{damaged} damaged {'line' if damaged == 1 else 'lines'}")] if damaged else []
     state: State = "imported" if records else "unchanged"
     name = store.task(task_id).name
     return ImportResult(

@@ -378,8 +378,8 @@ class Ingest:
     def _tell_damage(self, run_id: str) -> None:
         run = self._store.run(run_id)
         if run is not None:
-            lines = "1 line" if run.damaged == 1 else f"{run.damaged} lines"
-            self._tell(f"damaged:{run_id}", f"Journal {run_id}: {lines} could not be read and were left out")
+            lines, were = ("1 line", "was") if run.damaged == 1 else (f"{run.damaged} lines", "were")
+            self._tell(f"damaged:{run_id}", f"Journal {run_id}: {lines} could not be read and {were} left out")
 
     def _tell(self, about: str, note: str) -> None:
         if self._notes.get(about) != note:

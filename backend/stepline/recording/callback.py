@@ -91,12 +91,14 @@ class SteplineCallback(TrainerCallback, Follower):
 
     @_safe
     def on_init_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
-        if state.is_world_process_zero and self._run is None:
+        if state.is_world_process_zero and self._run is None and not self._stands_back(args, control):
             self._withdraw()
             self._wait_for_training(args, state, model)
 
     @_safe
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        if self._stands_back(args, control):
+            return
         self._ranks = shared_requests(args)
         if not state.is_world_process_zero:
             return
@@ -187,6 +189,33 @@ class SteplineCallback(TrainerCallback, Follower):
         if run is not None:
             run.withdraw()
 
+    def _stands_back(self, args: Any, control: Any) -> bool:
+        """Whether another callback of the same trainer records this training: `report_to="stepline"` makes one, beside
+        which a script may have its own. That one, which was told something, is kept. They know each other by the
+        trainer's control, which all of them are given."""
+        _attached[:] = [(known, callback) for known, callback in _attached if known() is not None and callback()]
+        here = [each for known, callback in _attached if known() is control and (each := callback()) is not None]
+        if self not in here:
+            here.append(self)
+            _attached.append((weakref.ref(control), weakref.ref(self)))
+        for other in here:
+            is_one = self._is_plain() or other._is_plain() or self._place(args) == other._place(args)
+            if other is self or not is_one:
+                continue
+            if other._run is not None or (self._is_plain() and not other._is_plain()):
+                return True
+            if other._is_plain() and not self._is_plain():
+                other._withdraw()
+            elif here.index(other) < here.index(self):
+                return True
+        return False
+
+    def _is_plain(self) -> bool:
+        return self.task is None and self.name is None and self.home is None
+
+    def _place(self, args: Any) -> tuple[Path, str]:
+        return self._home().path, self._task_of(args).id
+
     def _home(self) -> Home:
         return self.home if isinstance(self.home, Home) else Home.open(self.home)
 
@@ -223,6 +252,10 @@ class SteplineCallback(TrainerCallback, Follower):
         elif not self._told:
             self._told = True
             say(failure_text(error, "The training goes on, and this run is not recorded."))
+
+
+_attached: list[tuple[weakref.ref[Any], weakref.ref[SteplineCallback]]] = []
+"""The control of a trainer, and a callback of it."""
 
 
 def _no_trainer() -> None:

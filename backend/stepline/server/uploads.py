@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -32,6 +31,10 @@ _MOST_DEPTH = 24
 _MOST_NAME_BYTES = 200
 _FORBIDDEN = frozenset('<>:"|?*')
 """What one of the systems does not have in a file's name."""
+_DEVICES = frozenset(
+    ("con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in "123456789"))
+)
+"""What Windows takes for a device, whatever follows after a dot."""
 
 
 def uploads_folder(home: Home) -> Path:
@@ -56,7 +59,9 @@ def received(request: Request, home: Home) -> Iterator[Path]:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="upload-", dir=folder, ignore_cleanup_errors=True) as name:
-            _write(request, Path(name))
+            # Closed also where the parser gives up: Windows removes no folder with open files in it.
+            with ExitStack() as opened:
+                _write(request, Path(name), opened)
             yield Path(name)
     except OSError as error:
         raise ImportFailed(
@@ -66,7 +71,7 @@ def received(request: Request, home: Home) -> Iterator[Path]:
         ) from error
 
 
-def _write(request: Request, folder: Path) -> None:
+def _write(request: Request, folder: Path, opened: ExitStack) -> None:
     written: list[Path] = []
 
     def open_file(
@@ -78,7 +83,7 @@ def _write(request: Request, folder: Path) -> None:
         path = _free(folder, _parts(filename or ""))
         path.parent.mkdir(parents=True, exist_ok=True)
         written.append(path)
-        return path.open("w+b")
+        return opened.enter_context(path.open("w+b"))
 
     parser = FormDataParser(
         open_file,
@@ -90,13 +95,12 @@ def _write(request: Request, folder: Path) -> None:
     if request.mimetype != "multipart/form-data":
         raise UsageError("What was sent is no upload", action="Send multipart/form-data with parts named `file`")
     try:
-        _, form, files = parser.parse(
+        _, form, _ = parser.parse(
             request.stream, request.mimetype, request.content_length, dict(request.mimetype_params)
         )
     except ValueError as error:
         raise UsageError("The upload cannot be read", why=str(error), action="Send it again") from error
-    for file in chain.from_iterable(files.listvalues()):
-        file.close()
+    opened.close()
     if not written:
         raise UsageError("No file was sent", action="Choose at least one")
     for path, modified in zip(written, form.getlist("modified"), strict=False):
@@ -116,15 +120,24 @@ def _parts(name: str) -> list[str]:
         if len(encoded) > _MOST_NAME_BYTES:
             # The end says what a file is.
             kept = encoded[-_MOST_NAME_BYTES:].decode(errors="ignore")
+        if kept.partition(".")[0].strip().lower() in _DEVICES:
+            kept = f"_{kept}"
         if kept:
             parts.append(kept)
     return parts or ["file"]
 
 
 def _free(folder: Path, parts: list[str]) -> Path:
-    path = folder.joinpath(*parts)
-    count = 1
-    while path.exists():
+    """A number goes before the part of the path that stands in the way: a file of that name, or a folder."""
+    names, count = list(parts), 1
+    while (at := _taken(folder, names)) is not None:
         count += 1
-        path = folder.joinpath(*parts[:-1], f"{count}-{parts[-1]}")
-    return path
+        names[at] = f"{count}-{parts[at]}"
+    return folder.joinpath(*names)
+
+
+def _taken(folder: Path, names: list[str]) -> int | None:
+    for at in range(1, len(names)):
+        if folder.joinpath(*names[:at]).is_file():
+            return at - 1
+    return len(names) - 1 if folder.joinpath(*names).exists() else None

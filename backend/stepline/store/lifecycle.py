@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from stepline.recording.journal import Heartbeat, Record, Update
+from stepline.recording.task_identity import task_name
 from stepline.store.content import KIND_CODES, KIND_ORDER, NO_STEP, Content
 from stepline.store.packing import Batch
 from stepline.store.rows import ENDED, RecordLike
@@ -130,4 +131,4 @@ def _learn(run: dict[str, Any], update: Update, changes: dict[str, Any]) -> None
     if update.settings:
         changes["settings"] = {**changes.get("settings", run["settings"]), **update.settings}
     if update.name is not None:
-        changes["task_name"] = update.name
+        changes["task_name"] = task_name(update.name)

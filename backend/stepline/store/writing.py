@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from stepline.errors import StoreError
 from stepline.recording.journal import Header, Heartbeat, Update
+from stepline.recording.task_identity import task_name
 from stepline.store import blocks, masking, reading, samples, sqlite, statements, trash
 from stepline.store.content import Content, Names, SetId, of_records
 from stepline.store.lifecycle import RunNews, run_changes
@@ -58,7 +59,7 @@ def begin_run(database: sqlite.Database, header: Header) -> None:
             task_id = known[0][0]
         else:
             new: dict[str, Any] = {
-                "uid": header.task_id, "name": header.task_name, "tags": [], "notes": "", "next_sequence": 0,
+                "uid": header.task_id, "name": task_name(header.task_name), "tags": [], "notes": "", "next_sequence": 0,
                 "status": "pending", "runs": 0, "records": 0, "bytes": 0, "duration_secs": 0.0, "changed": 0,
                 # What is remembered of a removed task of this id must not be taken for this one's.
                 "generation": trash.removals(database) << 20,
@@ -75,7 +76,7 @@ def begin_run(database: sqlite.Database, header: Header) -> None:
             "pid_namespace": process.pid_namespace, "records": 0, "position": 0, "damaged": 0,
         }  # fmt: skip
         statements.add(database, RunModel, run)
-        _refresh_task(database, task_id, {"name": header.task_name, "key": header.task_key})
+        _refresh_task(database, task_id, {"name": task_name(header.task_name), "key": header.task_key})
 
 
 def append(

@@ -113,6 +113,26 @@ describe('by step', () => {
   })
 })
 
+describe('many runs by step', () => {
+  it('have names where these lie over no other, the newest first', () => {
+    const lines = Array.from({ length: 12 }, (_, at) => writtenRun(at + 1, at * 20, falling(20)))
+    const drawn = plan({
+      series: series({ axis: 'step', from: 0, to: 240, series: { loss: lines } }),
+      runs: lines.map(({ run: number }) => run(number, { status: 'completed' })),
+      axis: 'step',
+      view: { first: 0, last: 400 },
+    })
+    const names = drawn.option.graphic!.elements.filter((one) => String(one.style.text).startsWith('Run '))
+    expect(names.length).toBeGreaterThanOrEqual(2)
+    expect(names[0]!.style.text).toBe('Run 11')
+    const width = 7 * 'Run 11'.length
+    for (const one of names) {
+      const near = names.filter(({ x, y }) => Math.abs(x! - one.x!) < width && Math.abs(y! - one.y!) < 16)
+      expect(near).toEqual([one])
+    }
+  })
+})
+
 describe('values at the ends', () => {
   it('stand in their lines’ colours, apart from each other', () => {
     const both = { loss: [writtenRun(1, 0, falling(100))], eval_loss: [writtenRun(1, 99, [1.48])] }

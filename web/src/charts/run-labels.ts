@@ -1,7 +1,7 @@
 /** Where runs begin and end: rules, names, and what changed from one to the next. */
 import { changeTexts, firstChanges } from './changes'
 import { covered } from './curves'
-import { overlaps, toX, toY, type Box, type Geometry } from './geometry'
+import { isInside, overlaps, toX, toY, type Box, type Geometry } from './geometry'
 import { lastFinite, LINE_PX, text, type Graphic, type LabelQuery } from './graphics'
 import type { Tokens } from './tokens'
 import type { SeriesFrame } from '@/data/frame'
@@ -106,57 +106,55 @@ function changesWithin({ axis, series, checkpoints, words, measure }: LabelQuery
   return ''
 }
 
-/** By step: a dot's label at the end of each older run, where it covers least. */
+/**
+ * By step: a dot's label at the end of each older run, where it covers least; how the run ended is left out where it has no
+ * room, and of labels that would lie over each other the older one.
+ */
 export function endedLabels(query: LabelQuery, taken: Box[]): Graphic[] {
   const { series, geometry, tokens, words, measure, runs, axis } = query
   const graphics: Graphic[] = []
-  series.lines.slice(0, -1).forEach((line) => {
+  for (const line of series.lines.slice(0, -1).reverse()) {
     const points = line.smooth ?? line.raw
     const place = lastFinite(points.value.values)
     const run = runs.find((one) => one.number === line.run)
-    if (place < 0 || !run) return
+    if (place < 0 || !run) continue
     const x = toX(geometry, points.x.at(place))
     const y = toY(geometry, points.value.at(place))
-    if (x < geometry.left || x > geometry.right || !(y >= geometry.top && y <= geometry.bottom)) return
+    if (x < geometry.left || x > geometry.right || !isInside(geometry, y)) continue
     const name = words.run(run.number)
-    const ended = query.withChanges && axis === 'step' ? words.ended(run) : ''
     const nameWidth = measure(name, true)
-    const width = nameWidth + (ended ? 6 + measure(ended, false) : 0)
-    const box = freest(query, taken, x, y, width)
+    const ended = query.withChanges && axis === 'step' ? words.ended(run) : ''
+    const whole = ended && freest(query, taken, x, y, nameWidth + 6 + measure(ended, false))
+    const box = whole || freest(query, taken, x, y, nameWidth)
+    if (!box) continue
     taken.push(box)
     const middle = { x: box.left, y: box.top + LINE_PX / 2 }
     graphics.push(text(tokens, name, middle, { color: tokens.ink, weight: 600, halo: true }))
-    if (ended) {
+    if (whole) {
       const after = { ...middle, x: middle.x + nameWidth + 6 }
       graphics.push(text(tokens, ended, after, { color: tokens.ink2, halo: true }))
     }
-  })
+  }
   return graphics
 }
 
-/** Of the boxes around a point the one inside the plot that covers the fewest labels, then the fewest points. */
-function freest(query: LabelQuery, taken: readonly Box[], x: number, y: number, width: number): Box {
+/** Of the boxes around a point inside the plot and over no label the one that covers the fewest points; null where there is none. */
+function freest(query: LabelQuery, taken: readonly Box[], x: number, y: number, width: number): Box | null {
   const { geometry, series } = query
-  const boxes: Box[] = []
-  for (const top of [y - LINE_PX - 6, y + 6, y - LINE_PX / 2]) {
-    for (const left of [x + 6, x - width - 6, x - width / 2]) boxes.push({ left, top, width, height: LINE_PX })
-  }
-  let best = boxes[0]!
+  let best: Box | null = null
   let least = Infinity
-  for (const box of boxes) {
-    const outside =
-      box.left < geometry.left ||
-      box.left + width > geometry.right ||
-      box.top < geometry.top ||
-      box.top + LINE_PX > geometry.bottom
-    const cost =
-      (outside ? 1e6 : 0) +
-      taken.filter((one) => overlaps(one, box)).length * 1e4 +
-      covered(series, geometry, box) +
-      (query.evaluations ? covered(query.evaluations, geometry, box) * 8 : 0)
-    if (cost < least) {
-      least = cost
-      best = box
+  for (const top of [y - LINE_PX - 6, y + 6, y - LINE_PX / 2]) {
+    for (const left of [x + 6, x - width - 6, x - width / 2]) {
+      const box = { left, top, width, height: LINE_PX }
+      const outside =
+        left < geometry.left || left + width > geometry.right || top < geometry.top || top + LINE_PX > geometry.bottom
+      if (outside || taken.some((one) => overlaps(one, box))) continue
+      const cost =
+        covered(series, geometry, box) + (query.evaluations ? covered(query.evaluations, geometry, box) * 8 : 0)
+      if (cost < least) {
+        least = cost
+        best = box
+      }
     }
   }
   return best

@@ -37,7 +37,9 @@ function typing(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
 }
 
-const covered = (): boolean => document.querySelector('[data-dismissable-layer], [role="alertdialog"]') !== null
+/** A hint floats too, but nobody is in it. */
+const covered = (): boolean =>
+  document.querySelector('[data-dismissable-layer]:not(.hint), [role="alertdialog"]') !== null
 
 export function useKeys(): void {
   useChartKeys()
