@@ -16,7 +16,7 @@ from stepline.command import heap
 from stepline.command.asking import Memory, bring_forward
 from stepline.command.homes import open_home, say
 from stepline.command.quitting import Quitting
-from stepline.errors import Unavailable
+from stepline.errors import SteplineError, Unavailable
 from stepline.intake import taken
 from stepline.news import News
 from stepline.visit import import_into
@@ -78,7 +78,8 @@ def open_paths(app: App, paths: Sequence[Path]) -> None:
         Memory(app).set_setting("task", found["tasks"][0])
     for each in found["imported"]:
         if each["error"] is not None:
-            say(f"stepline: {each['error']['what']}. {each['error']['why']}")
+            said = each["error"]
+            say(f"stepline: {SteplineError(said['what'], why=said['why'], action=said['action'], lost=said['lost'])}")
     with contextlib.suppress(Unavailable):
         app.focus(found)
 
