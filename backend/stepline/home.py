@@ -268,7 +268,7 @@ def _make_folder(folder: Path) -> None:
 
 def _check_access(folder: Path) -> None:
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        is_locked = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
+        is_locked = sys.platform != "win32" and os.statvfs(folder).f_flag & os.ST_RDONLY
         mend = "Mount it for writing" if is_locked else "Allow it (chmod u+rwx)"
         raise HomeError(
             f"The home {folder} cannot be read and written",

@@ -100,6 +100,8 @@ def _find_webview2() -> None:
 
 def _set_environment() -> None:
     """Chromium draws on the CPU: the GPU's memory belongs to the training."""
+    if sys.platform == "win32":
+        return
     if os.geteuid() == 0 or forbids_sandboxes():
         os.environ.setdefault("QTWEBENGINE_DISABLE_SANDBOX", "1")
     wanted = ["--disable-gpu", "--disable-3d-apis", "--log-level=3"]
@@ -164,7 +166,7 @@ def _forget() -> None:
 def _wayland_answers() -> bool:
     """Whether a compositor takes connections. Qt aborts where it finds neither one nor an X server."""
     name = os.environ.get("WAYLAND_DISPLAY")
-    if not name:
+    if not name or sys.platform == "win32":
         return False
     with socket.socket(socket.AF_UNIX) as trial:
         try:

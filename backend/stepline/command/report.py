@@ -88,10 +88,11 @@ def _of_this_machine() -> Iterator[tuple[str, str]]:
     for name in ("USER", "LOGNAME", "USERNAME", "SUDO_USER"):
         if value := os.environ.get(name):
             yield value, "<user>"
-    with contextlib.suppress(ImportError, KeyError):
+    if sys.platform != "win32":
         import pwd
 
-        yield pwd.getpwuid(os.getuid()).pw_gecos.partition(",")[0], "<user>"
+        with contextlib.suppress(KeyError):
+            yield pwd.getpwuid(os.getuid()).pw_gecos.partition(",")[0], "<user>"
     with contextlib.suppress(RuntimeError):
         yield str(Path.home()), "<user's folder>"
         yield os.path.realpath(Path.home()), "<user's folder>"

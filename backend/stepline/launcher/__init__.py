@@ -37,8 +37,10 @@ def launch(command: Sequence[str], home: Home, *, task: str | None = None) -> En
     launch_id = secrets.token_hex(8)
     environment = _environment(home, launch_id, task)
     killed_before = memory_kills()
-    terminal = os.name == "posix" and sys.stderr.isatty()
-    reader, writer = os.openpty() if terminal else os.pipe()
+    if sys.platform != "win32" and sys.stderr.isatty():
+        reader, writer = os.openpty()
+    else:
+        reader, writer = os.pipe()
     try:
         child = subprocess.Popen(list(command), env=environment, stderr=writer)
     except OSError as error:

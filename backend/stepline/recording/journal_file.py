@@ -12,6 +12,7 @@ back. Standard library only. Not thread-safe; the recorder holds a lock.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -67,8 +68,8 @@ class JournalFile:
 
     def check(self) -> bool:
         """Put the file back where it was removed or replaced; True where that was needed. Raises OSError."""
-        if self._fd is None or not hasattr(os, "pread"):
-            # Without pread this is Windows, where nobody can remove a file that is open.
+        if sys.platform == "win32" or self._fd is None:
+            # Windows lets nobody remove a file that is open.
             return False
         ours = os.fstat(self._fd)
         if (ours.st_dev, ours.st_ino) != self._identity:
@@ -127,6 +128,8 @@ class JournalFile:
         self._fd, self._identity = fd, (status.st_dev, status.st_ino)
 
     def _restore(self, fd: int) -> None:
+        if sys.platform == "win32":
+            return
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = self.path.with_name(f".{self.path.name}.restored")
         copy = os.open(draft, _FLAGS | os.O_TRUNC, 0o600)
