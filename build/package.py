@@ -105,7 +105,8 @@ def app() -> Path:
     # compiles. By their source's hash, which nothing asks for, because copies bear other dates.
     # On macOS the bundle beside the folder has its own.
     files = {file.resolve().parent for file in out.rglob("stepline/app.py")}
-    run(PYTHON, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", *files)
+    # Without this machine's path, which is not another's.
+    run(PYTHON, "-m", "compileall", "-q", "-s", out, "--invalidation-mode", "unchecked-hash", *files)
     strip(folder)
     (folder / "recorder").mkdir()
     shutil.copy(DIST / f"stepline_recorder-{VERSION}-py3-none-any.whl", folder / "recorder")

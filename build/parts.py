@@ -54,9 +54,10 @@ def distributions(sources: Sequence[Path], site: Path) -> Iterator[Part]:
 
 
 def python() -> Part:
-    text = Path(sysconfig.get_path("stdlib")) / "LICENSE.txt"
+    places = (Path(sysconfig.get_path("stdlib")), Path(sys.base_prefix))
+    texts = {text.name: text for text in (place / "LICENSE.txt" for place in places) if text.is_file()}
     version = platform.python_version()
-    return Part("python", "Python", version, "PSF-2.0", f"pkg:generic/python@{version}", {text.name: text})
+    return Part("python", "Python", version, "PSF-2.0", f"pkg:generic/python@{version}", texts)
 
 
 def page_packages(sources: Sequence[Path], web: Path) -> Iterator[Part]:

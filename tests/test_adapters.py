@@ -77,6 +77,44 @@ def test_lightning(home: Home, tmp_path: Path):
     assert records[-1].details["status"] == "completed"
 
 
+@pytest.mark.parametrize(
+    ("raised", "status", "message"),
+    [(KeyboardInterrupt(), "stopped", "Interrupted (Ctrl-C)"), (ValueError("boom"), "failed", "ValueError: boom")],
+)
+def test_lightning_ends_by_what_was_raised(home: Home, tmp_path, raised: BaseException, status: str, message: str):
+    """Lightning itself tells its loggers "failed" of both."""
+    lightning = pytest.importorskip(
+        "pytorch_lightning", reason="pytorch-lightning is missing: pip install pytorch-lightning"
+    )
+    import torch
+
+    from stepline.adapters.lightning import SteplineLogger
+
+    class Model(lightning.LightningModule):  # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(2, 1)
+
+        def training_step(self, batch, index):
+            self.log("train_loss", 1.0)
+            if index == 2:
+                raise raised
+            return self.layer(batch[0]).square().mean()
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.randn(16, 2)), batch_size=4)
+    trainer = lightning.Trainer(
+        max_epochs=1, log_every_n_steps=1, logger=SteplineLogger("pilot", home=home.path), default_root_dir=tmp_path,
+        accelerator="cpu", enable_progress_bar=False, enable_model_summary=False, enable_checkpointing=False,
+    )  # fmt: skip
+    with pytest.raises((SystemExit, KeyboardInterrupt, ValueError)):
+        trainer.fit(Model(), data)
+    _header, _settings, records = journal(home)
+    assert (records[-1].details["status"], records[-1].message) == (status, message)
+
+
 def test_accelerate(home: Home):
     accelerate = pytest.importorskip("accelerate", reason="accelerate is missing: make setup")
     from stepline.adapters.accelerate import SteplineTracker

@@ -93,3 +93,24 @@ def test_a_damaged_column_is_told_and_harms_nothing(array):
             assert len(kept) == len(array)
     with pytest.raises(DatabaseDamaged):
         codec.decode_into(data, np.zeros(len(array) + 1, array.dtype))
+
+
+@pytest.mark.parametrize(
+    ("array", "number"),
+    [
+        (np.full(70_000, -(2**40)), -(2**40)),
+        (np.full(1, 3), 3),
+        (np.array([3, 3, 4]), None),
+        (np.arange(1000), None),
+        (np.full(9, 3.0), None),
+        (np.zeros(0, np.int64), None),
+    ],
+)
+def test_a_column_of_one_number_is_known_by_it(array, number):
+    assert codec.single(codec.encode(array)) == number
+    assert codec.single(codec.encode(array, array)) is None
+
+
+def test_the_head_of_a_damaged_column_of_one_number_is_told():
+    with pytest.raises(DatabaseDamaged):
+        codec.single(codec.encode(np.full(9, 3))[:-1])

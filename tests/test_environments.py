@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ import stepline
 from stepline.environments import Environment, beginning, find, install_line
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="laid out as on POSIX")
+
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -94,3 +98,31 @@ def test_a_folder_that_may_not_be_read_or_is_a_loop_ends_nothing(user: Path) -> 
     (user / "loop").symlink_to(user)
     (user / "closed").mkdir(mode=0)
     assert found(user) == {}
+
+
+def test_an_environment_whose_python_this_user_may_not_reach_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # pytest's own folders are closed to others
+        other = environment(folder / "other user" / "python", "transformers-5.0.0")
+        ours = environment(folder / "ours" / ".venv", "transformers-5.0.0", venv=True)
+        (ours / "bin" / "python").unlink()
+        (ours / "bin" / "python").symlink_to(other / "bin" / "python")
+        (folder / "other user").chmod(0o700)
+        monkeypatch.setenv("HOME", str(folder / "ours"))
+        monkeypatch.setenv("PATH", str(other / "bin"))
+        monkeypatch.setenv("VIRTUAL_ENV", str(other))
+        (folder / "gone").mkdir()
+        monkeypatch.chdir(folder / "gone")
+        (folder / "gone").rmdir()
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(NOBODY)
+        else:
+            (folder / "other user").chmod(0)
+        try:
+            assert found(folder) == {}
+        finally:
+            os.seteuid(user)
+            (folder / "other user").chmod(0o700)
+            os.chdir("/")

@@ -2,11 +2,13 @@
 
 Found by where tools put them (conda, venv, pyenv, uv, poetry, pipenv, the system) and read by their files' names: no
 interpreter is started, so that one that hangs or is broken costs nothing. Only those with transformers count. What lies
-elsewhere, or deeper below the user's folder than projects do, is not found.
+elsewhere, or deeper below the user's folder than projects do, is not found. What this user may not look into is none:
+`os.path` says so where `pathlib` raises.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -55,11 +57,11 @@ def beginning() -> Beginning:
 
 def find(user_folder: Path | None = None) -> list[Environment]:
     """Environments with transformers, the nearest first: the active ones, those of tools, of projects, the system."""
-    found: dict[Path, Environment] = {}
+    found: dict[str, Environment] = {}
     for kind, folder in _candidates(user_folder or _user_folder()):
         environment = _read(kind, folder)
         if environment is not None:
-            found.setdefault(folder.resolve(), environment)
+            found.setdefault(os.path.realpath(folder), environment)
     return list(found.values())
 
 
@@ -112,7 +114,7 @@ def _user_folder() -> Path:
 
 
 def _read(kind: EnvironmentKind, folder: Path) -> Environment | None:
-    python = next((path for path in _pythons(folder) if path.is_file()), None)
+    python = next((path for path in _pythons(folder) if os.path.isfile(path)), None)
     if python is None:
         return None
     sites = [site for pattern in SITES for site in folder.glob(pattern)]
@@ -170,7 +172,8 @@ def _candidates(user: Path) -> Iterator[tuple[EnvironmentKind, Path]]:
 def _active() -> Iterator[Path]:
     """Those that a terminal is in: its variables, its folder, its PATH; and the one that Stepline itself runs in."""
     yield from (Path(chosen) for name in ("VIRTUAL_ENV", "CONDA_PREFIX") if (chosen := os.environ.get(name)))
-    yield from (Path.cwd() / name for name in (".venv", "venv", "env"))
+    with contextlib.suppress(OSError):  # the folder that a terminal is in may have been removed
+        yield from (Path.cwd() / name for name in (".venv", "venv", "env"))
     for place in os.environ.get("PATH", "").split(os.pathsep):
         if place and Path(place).parent != Path("/") and Path(place).name in ("bin", "Scripts"):
             yield Path(place).parent
@@ -179,9 +182,9 @@ def _active() -> Iterator[Path]:
 
 
 def _kind(folder: Path) -> EnvironmentKind:
-    if (folder / "conda-meta").is_dir():
+    if os.path.isdir(folder / "conda-meta"):
         return "conda"
-    return "venv" if (folder / "pyvenv.cfg").is_file() else "system"
+    return "venv" if os.path.isfile(folder / "pyvenv.cfg") else "system"
 
 
 def _conda(user: Path) -> Iterator[Path]:
@@ -210,7 +213,7 @@ def _of_projects(user: Path) -> Iterator[Path]:
                 left -= 1
                 if left < 0 or time.monotonic() > ends:
                     return
-                if (path / "pyvenv.cfg").is_file():
+                if os.path.isfile(path / "pyvenv.cfg"):
                     yield path
                 elif not path.name.startswith(".") and path.name != "node_modules":
                     below.append(path)

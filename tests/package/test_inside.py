@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -26,6 +27,11 @@ def test_what_is_inside_is_told_and_each_part_has_its_licence() -> None:
     assert "LLVM" in texts(inside / "python" / "llvmlite")
     assert "Chromium" in texts(inside / "python" / "PySide6_WebEngine")
     assert str(ROOT) not in package("stepline-*.cdx.json").read_text()
+
+
+def test_nothing_inside_holds_the_folder_that_it_was_built_in() -> None:
+    files = [path for path in app().parent.rglob("*") if path.is_file() and path.stat().st_size < 20_000_000]
+    assert [path for path in files if os.fsencode(ROOT) in path.read_bytes()] == []
 
 
 def texts(folder: Path) -> str:

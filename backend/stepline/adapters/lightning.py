@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,6 +69,9 @@ class SteplineLogger(Logger):
     def finalize(self, status: str) -> None:
         if self._run is None:
             return
-        error = {"success": None, "finished": None}.get(status, RuntimeError(f"Lightning says: {status}"))
+        error: BaseException | None = None
+        if status not in ("success", "finished"):
+            # Lightning says "failed" of Ctrl-C too, while it handles what was raised.
+            error = sys.exc_info()[1] or RuntimeError(f"Lightning says: {status}")
         run, self._run = self._run, None
         run.__exit__(None if error is None else type(error), error, None)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stepline.history.source import SourceColumns
 from stepline.kernels import Floats, Ints
+from stepline.store.levels import is_of_one
 
 Runs = NDArray[np.int32]
 Kind = TypeVar("Kind", bound=np.generic)
@@ -50,6 +51,8 @@ def grouped(run: Runs) -> Grouped:
 
 
 def _changes(run: Runs) -> Ints:
+    if is_of_one(run):
+        return np.zeros(1, np.int64)
     return np.concatenate([[0], np.flatnonzero(run[1:] != run[:-1]) + 1])
 
 
@@ -72,7 +75,7 @@ class Series:
             name,
             cursor,
             np.ascontiguousarray(columns.sequence, np.int64),
-            np.ascontiguousarray(columns.run, np.int32),
+            np.asarray(columns.run, np.int32),
             *(
                 np.ascontiguousarray(column, np.float64)
                 for column in (columns.step, columns.epoch, columns.time, columns.value)

@@ -11,8 +11,8 @@ import numpy as np
 from stepline.recording.journal import Record
 from stepline.store import KIND_ORDER, NO_STEP, RecordColumns, Values
 
-LATEST_TIME = 253_402_300_799.0
-"""The end of the year 9999, beyond which a date cannot be written."""
+LATEST_TIME = 32_503_680_000.0
+"""The year 3000, beyond which Windows writes no date."""
 
 
 def cut(columns: RecordColumns, first: int, last: int) -> RecordColumns:

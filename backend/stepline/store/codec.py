@@ -140,6 +140,19 @@ def decode_into(data: bytes, out: Array) -> None:
         raise _damaged(str(error)) from error
 
 
+def single(data: bytes) -> np.int64 | None:
+    """The number that all of the one array of int64 are; None where they differ. Raises DatabaseDamaged."""
+    try:
+        heads, _ = _read(data)
+        of_ints = len(heads) == 1 and heads[0].code == _CODES[np.dtype("<i8")] and heads[0].length > 0
+        if of_ints and len(heads[0].alike) == 8:
+            number: np.int64 = np.frombuffer(heads[0].alike, np.int64)[0]
+            return number
+    except (struct.error, IndexError, ValueError) as error:
+        raise _damaged(str(error)) from error
+    return None
+
+
 def decode_as_floats(data: bytes, out: NDArray[np.float64], absent: int) -> None:
     """Likewise one array of int64 as float64, with NaN for each number that is `absent`, -2^62 or less."""
     try:

@@ -73,10 +73,15 @@ class Levels:
 _NAMES = tuple(each.name for each in fields(Levels))
 
 
+def is_of_one(run: NDArray[np.integer]) -> bool:
+    """Whether all points are of one run. A run that lies in memory once, for all of a block, is not gone through."""
+    return len(run) == 0 or run.strides == (0,) or not bool((run != run[0]).any())
+
+
 def _cells(bucket: Ints, run: NDArray[np.integer]) -> tuple[Ints | None, Ints]:
     """(order that brings the points of each bucket and run together, None where they stand so; where each begins)."""
     order = None
-    if len(run) and bool((run != run[0]).any()):
+    if not is_of_one(run):
         change = (bucket[1:] == bucket[:-1]) & (run[1:] < run[:-1])
         if change.any():
             order = np.lexsort((run, bucket))
@@ -132,7 +137,7 @@ def build(
 def _cells_of_points(sequence: Ints, run: NDArray[np.integer], shift: int) -> tuple[Ints | None, Ints]:
     """As `_cells`. Of one run without gaps, as most are, the bucket of each point need not be asked for."""
     first, last = int(sequence[0]), int(sequence[-1])
-    if last - first + 1 == len(sequence) and not bool((run != run[0]).any()):
+    if last - first + 1 == len(sequence) and is_of_one(run):
         edges = np.arange((first >> shift) + 1, (last >> shift) + 1, dtype=np.int64) << shift
         return None, np.concatenate([np.zeros(1, np.int64), edges - first])
     return _cells(sequence >> shift, run)
