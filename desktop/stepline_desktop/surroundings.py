@@ -69,6 +69,13 @@ def prepare() -> None:
         )
 
 
+def show_message(text: str) -> bool:
+    """Until it is closed, where there is no terminal to tell it in; False where it cannot be shown. Only Windows starts
+    a program so."""
+    information = 0x40
+    return sys.platform == "win32" and bool(ctypes.windll.user32.MessageBoxW(None, text, "Stepline", information))
+
+
 def _find_webview2() -> None:
     """Without it pywebview would take Internet Explorer's engine, which cannot show the page."""
     if sys.platform == "win32":

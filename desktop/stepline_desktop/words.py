@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any, NamedTuple
 
 
@@ -47,6 +48,8 @@ class Words(NamedTuple):
     finding: str
     masked_nan_text: str
     finding_text: str
+    in_browser: str
+    """Where Windows' menu started us and no window can open."""
 
 
 ENGLISH = Words(
@@ -89,6 +92,9 @@ ENGLISH = Words(
     finding="Something was found",
     masked_nan_text="The loss is NaN; the trainer logged it as 0.0.",
     finding_text="See what stands at its curves.",
+    in_browser="No window can open, so Stepline is in the browser. It ends when this message is closed.\n\n"
+    "For a window, install the Evergreen Standalone Installer of the Microsoft Edge WebView2 Runtime. "
+    "It needs no network.",
 )
 CHINESE = Words(
     locale="zh_CN",
@@ -130,12 +136,25 @@ CHINESE = Words(
     finding="发现异常",
     masked_nan_text="损失为 NaN，被训练器记成了 0.0。",
     finding_text="请查看曲线上的提示。",
+    in_browser="无法打开窗口，Stepline 已在浏览器中打开。关闭此消息即退出 Stepline。\n\n"
+    "如需独立窗口，请安装 Microsoft Edge WebView2 Runtime 的独立安装包（Evergreen Standalone Installer），"
+    "安装时无需联网。",
 )
 
 
 def words(language: Any) -> Words:
     """In the language set in the page ("zh" or "en"), else the system's."""
     if language not in ("zh", "en"):
-        spoken = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
-        language = "zh" if spoken.startswith("zh") else "en"
+        language = "zh" if _system_is_chinese() else "en"
     return CHINESE if language == "zh" else ENGLISH
+
+
+def _system_is_chinese() -> bool:
+    if sys.platform == "win32":
+        import ctypes
+
+        # The lowest ten bits are the language, the others its country.
+        chinese = 0x04
+        return bool(ctypes.windll.kernel32.GetUserDefaultUILanguage() & 0x3FF == chinese)
+    spoken = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    return spoken.startswith("zh")

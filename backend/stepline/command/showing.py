@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from stepline.visit import import_into
 from stepline.wire import TakenIn
 from stepline_desktop import surroundings
 from stepline_desktop.companion import Companion
+from stepline_desktop.words import words
 
 if TYPE_CHECKING:  # it loads pywebview, which not every machine has
     from stepline_desktop.window import Window
@@ -55,9 +57,18 @@ def open_window(path: Path | None, paths: Sequence[Path] = ()) -> None:
                     open_paths(app, wanted)
                 show_address(app)
                 app.on_focus = no_window
+                if sys.stderr is None:  # Windows' menu starts us without a terminal, where Ctrl-C could end us
+                    said = words(Memory(app).setting("language", None))
+                    threading.Thread(target=message, args=(said.in_browser, quitting), daemon=True).start()
                 quitting.wait()
         finally:
             app.stop()
+
+
+def message(text: str, quitting: Quitting) -> None:
+    """Show it; who closes it ends the program."""
+    if surroundings.show_message(text):
+        quitting.now()
 
 
 def open_paths(app: App, paths: Sequence[Path]) -> None:

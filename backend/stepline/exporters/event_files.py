@@ -25,6 +25,9 @@ RECORD_TAG = "stepline/record"
 WHOLE = "whole_records"
 """Said of a run whose events tell all of their records; before 28 November 2026 they told the numbers alone."""
 
+# One encoder for all records: json.dumps makes one each time its options are not the defaults.
+_json = json.JSONEncoder(ensure_ascii=False).encode
+
 _AT_ONCE = 4096
 _EVENT = struct.Struct("<Bd")
 _DOUBLE = struct.Struct("<d")
@@ -127,7 +130,7 @@ def _beside(entry: LogEntry) -> dict[str, Any]:
 
 def _words(fields: dict[str, Any]) -> bytes:
     """A tensor without dimensions that holds JSON."""
-    return b"\x08\x07\x12\x00" + _field(8, json.dumps(fields, ensure_ascii=False).encode())
+    return b"\x08\x07\x12\x00" + _field(8, _json(fields).encode())
 
 
 _DATA_CLASS = {b"scalars": b"\x20\x01", b"text": b"\x20\x02", b"stepline": b""}

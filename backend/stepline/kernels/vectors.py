@@ -15,6 +15,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 CHUNK = 128
+FEW = 16
 LANES = 8
 """Wider than most processors' registers; the compiler splits them."""
 BLOCK = LANES * LANES
@@ -33,43 +34,50 @@ _byte = ir.IntType(8).as_pointer()
 _prefetch = ir.FunctionType(ir.VoidType(), [_byte, _int, _int, _int])
 
 
-@intrinsic
-def extremes_of_chunk(typing_context, values, first):
-    """(smallest, largest, how many are NaN) of the CHUNK values from `first` on; infinity, -infinity where all are."""
+def _extremes_of(length, ahead_bytes):
+    """(smallest, largest, how many are NaN) of `length` values from `first` on; infinity, -infinity where all are.
 
-    def smaller(builder, one, other):
-        return builder.select(builder.fcmp_ordered("<", one, other), one, other)
+    ahead_bytes: memory so far behind them is asked for; none where it is 0.
+    """
 
-    def larger(builder, one, other):
-        return builder.select(builder.fcmp_ordered(">", one, other), one, other)
+    @intrinsic
+    def extremes(typing_context, values, first):
+        def smaller(builder, one, other):
+            return builder.select(builder.fcmp_ordered("<", one, other), one, other)
 
-    def added(builder, one, other):
-        return builder.add(one, other)
+        def larger(builder, one, other):
+            return builder.select(builder.fcmp_ordered(">", one, other), one, other)
 
-    def generate(context, builder, signature, arguments):
-        floats, counts = _floats, ir.VectorType(ir.IntType(64), LANES)
-        begin = _vectors(context, builder, signature.args[0], arguments[0], arguments[1])
-        ahead = builder.gep(builder.bitcast(begin, _byte), [ir.Constant(_int, AHEAD_BYTES)])
-        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [_byte], _prefetch)
-        to_read, to_nearest, data = (ir.Constant(_int, number) for number in (0, 3, 1))
-        low = [ir.Constant(floats, [float("inf")] * LANES)] * AT_ONCE
-        high = [ir.Constant(floats, [float("-inf")] * LANES)] * AT_ONCE
-        lost = [ir.Constant(counts, [0] * LANES)] * AT_ONCE
-        for place in range(CHUNK // LANES):
-            found = builder.load(builder.gep(begin, [ir.Constant(_int, place)]), align=8)
-            line = builder.gep(ahead, [ir.Constant(_int, place * LANES * 8)])
-            builder.call(prefetch, [line, to_read, to_nearest, data])
-            which = place % AT_ONCE
-            # Where the new one is NaN, the comparison is false and the old one stays.
-            low[which] = smaller(builder, found, low[which])
-            high[which] = larger(builder, found, high[which])
-            is_nan = builder.fcmp_unordered("uno", found, found)
-            lost[which] = builder.sub(lost[which], builder.sext(is_nan, counts))
-        pairs = (smaller, low), (larger, high), (added, lost)
-        single = [_of_lanes(builder, joined, joined(builder, *parts)) for joined, parts in pairs]
-        return context.make_tuple(builder, signature.return_type, single)
+        def together(builder, one, other):
+            return builder.add(one, other)
 
-    return types.Tuple((types.float64, types.float64, types.int64))(values, first), generate
+        def generate(context, builder, signature, arguments):
+            counts = ir.VectorType(ir.IntType(64), LANES)
+            begin = _vectors(context, builder, signature.args[0], arguments[0], arguments[1])
+            low = [ir.Constant(_floats, [float("inf")] * LANES)] * AT_ONCE
+            high = [ir.Constant(_floats, [float("-inf")] * LANES)] * AT_ONCE
+            lost = [ir.Constant(counts, [0] * LANES)] * AT_ONCE
+            for place in range(length // LANES):
+                found = builder.load(builder.gep(begin, [ir.Constant(_int, place)]), align=8)
+                if ahead_bytes:
+                    _ask(builder, begin, ahead_bytes + place * LANES * 8)
+                which = place % AT_ONCE
+                # Where the new one is NaN, the comparison is false and the old one stays.
+                low[which] = smaller(builder, found, low[which])
+                high[which] = larger(builder, found, high[which])
+                is_nan = builder.fcmp_unordered("uno", found, found)
+                lost[which] = builder.sub(lost[which], builder.sext(is_nan, counts))
+            pairs = (smaller, low), (larger, high), (together, lost)
+            single = [_of_lanes(builder, joined, joined(builder, *parts)) for joined, parts in pairs]
+            return context.make_tuple(builder, signature.return_type, single)
+
+        return types.Tuple((types.float64, types.float64, types.int64))(values, first), generate
+
+    return extremes
+
+
+extremes_of_chunk = _extremes_of(CHUNK, AHEAD_BYTES)
+extremes_of_few = _extremes_of(FEW, 0)
 
 
 @intrinsic
@@ -175,6 +183,14 @@ def _turned(builder, rows):
                 for mask in (upper, lower)
             )
     return rows
+
+
+def _ask(builder, vectors, offset_bytes):
+    """Has memory bring what lies there."""
+    prefetch = builder.module.declare_intrinsic("llvm.prefetch", [_byte], _prefetch)
+    line = builder.gep(builder.bitcast(vectors, _byte), [ir.Constant(_int, offset_bytes)])
+    to_read, to_nearest, data = (ir.Constant(_int, number) for number in (0, 3, 1))
+    builder.call(prefetch, [line, to_read, to_nearest, data])
 
 
 def _vectors(context, builder, kind, array, first):

@@ -35,7 +35,7 @@ class Points(NamedTuple):
     def columns(self, runs: Ints) -> Columns:
         """runs: (id, number), by id."""
         # Most blocks are of one run: looking up every point's took a sixth of the time of smoothing a long series, and
-        # writing it down and comparing it for each a tenth.
+        # going through them for it another fourteenth.
         one = is_of_one(self.run)
         ids = self.run[:1] if one else self.run
         numbers = runs[np.searchsorted(runs[:, 0], ids), 1].astype(np.int32)
