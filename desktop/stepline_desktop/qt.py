@@ -233,7 +233,7 @@ class QtSide(QObject):
         said = self._words()
         box = QMessageBox(QMessageBox.Icon.Warning, said.crashed_title, said.crashed_text, parent=self._native)
         again = box.addButton(said.reload, QMessageBox.ButtonRole.AcceptRole)
-        browser = box.addButton(said.in_browser, QMessageBox.ButtonRole.ActionRole)
+        browser = box.addButton(said.open_browser, QMessageBox.ButtonRole.ActionRole)
         box.addButton(said.close, QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(again)
         box.exec()

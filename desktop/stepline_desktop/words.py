@@ -16,7 +16,7 @@ class Words(NamedTuple):
     no: str
     crashed_title: str
     crashed_text: str
-    in_browser: str
+    open_browser: str
     save: str
     cut: str
     copy: str
@@ -61,7 +61,7 @@ ENGLISH = Words(
     crashed_title="The page keeps crashing",
     crashed_text="Nothing is lost: trainings go on, and what they log is kept. Where it crashes each time, the system "
     "may have no font; on Debian and Ubuntu: apt-get install fonts-dejavu-core",
-    in_browser="Open in the browser",
+    open_browser="Open in the browser",
     save="Save",
     cut="Cut",
     copy="Copy",
@@ -105,7 +105,7 @@ CHINESE = Words(
     crashed_title="页面反复崩溃",
     crashed_text="没有丢失任何内容：训练继续进行，记录都会保留。如果每次都崩溃，可能是系统没有字体，"
     "在 Debian 或 Ubuntu 上：apt-get install fonts-noto-cjk",
-    in_browser="在浏览器中打开",
+    open_browser="在浏览器中打开",
     save="保存",
     cut="剪切",
     copy="复制",
