@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+PAGE = Path(__file__).parents[1] / "backend" / "stepline" / "web_dist" / "index.html"
+
 os.environ["STEPLINE_STRICT"] = "1"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -46,3 +48,23 @@ def fill(store):
 def output(tmp_path: Path) -> Path:
     """A training's output folder, not there yet."""
     return tmp_path / "out"
+
+
+@pytest.fixture
+def display():
+    """A screen of its own on which a window can open; its DISPLAY."""
+    from stepline.errors import Unavailable
+    from stepline_desktop import surroundings
+    from tests.screens import screen
+
+    if not PAGE.is_file():
+        pytest.skip("the page is not built: make setup")
+    with screen() as name:
+        try:
+            os.environ["DISPLAY"] = name
+            surroundings.prepare()
+        except Unavailable as obstacle:
+            pytest.skip(str(obstacle))
+        finally:
+            del os.environ["DISPLAY"]
+        yield name

@@ -17,7 +17,9 @@ from typing import Any
 
 import pytest
 
+from stepline.home import Home
 from tests.front_door import PATIENCE_SECS, wait_for
+from tests.programs import Program
 
 NEEDED = {"Xvfb": "xvfb", "xdotool": "xdotool", "import": "imagemagick"}
 CLIENT_MESSAGE = 33
@@ -50,6 +52,12 @@ def screen(width: int = 1400, height: int = 1000) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait()
+
+
+def opened(display: str, home: Home, *command: str, port: int | None = None, **changed: str) -> Program:
+    """`stepline` with these words on a screen; `port` is for its `Page`."""
+    debugging = {} if port is None else {"QTWEBENGINE_REMOTE_DEBUGGING": f"127.0.0.1:{port}"}
+    return Program(*command, "--home", home.path, DISPLAY=display, **debugging, **changed)
 
 
 def xdotool(display: str, *words: str) -> str:

@@ -23,6 +23,7 @@ from transformers import Trainer, TrainerCallback
 from stepline import SteplineCallback
 from stepline.home import Home
 from stepline.recording.journal import Update
+from stepline.visit import take_in
 from tests.journals import Journal, only_journal, read_journals
 from tests.trainings import EVALUATING, At, build, windows
 
@@ -67,6 +68,37 @@ def test_two_callbacks_of_one_trainer_record_it_once(
     assert journal.steps == [20, 40]
     assert journal.status == "completed"
     assert journal.header.task_key == (str(output) if order in ("added later", "both plain") else "mine")
+
+
+def test_what_is_evaluated_after_the_training_is_the_runs(home: Home, output: Path) -> None:
+    trainer = build(output, home.path, logging_steps=20, eval_dataset=windows(6))
+    trainer.train()
+    measured = trainer.evaluate()
+    trainer.evaluate(windows(4), metric_key_prefix="test")
+    with take_in(home) as store:
+        (task,) = store.tasks()
+        (run,) = store.runs(task.id)
+        *_, end, evaluation, test = store.records(task.id)
+    assert (task.status, run.status, run.ended) == ("completed", "completed", end.time)
+    assert [(each.kind, each.step) for each in (end, evaluation, test)] == [
+        ("train_end", 40),
+        ("evaluation", 40),
+        ("evaluation", 40),
+    ]
+    assert evaluation.metrics["eval_loss"] == measured["eval_loss"]
+    assert test.metrics["test_loss"] > 0
+    trainer.train()
+    trainer.evaluate()
+    assert sorted(len(journal.of("evaluation")) for journal in read_journals(home.path)) == [1, 2]
+
+
+def test_a_journal_that_is_gone_takes_no_later_evaluation(home: Home, output: Path) -> None:
+    trainer = build(output, home.path, logging_steps=20, eval_dataset=windows(6))
+    trainer.train()
+    (journal,) = home.journals.glob("*.jsonl")
+    journal.unlink()
+    trainer.evaluate()
+    assert not list(home.journals.glob("*.jsonl"))
 
 
 def test_two_callbacks_with_tasks_of_their_own_both_record(home: Home, output: Path) -> None:
@@ -231,9 +263,10 @@ def test_evaluations_beside_the_training_are_recorded_once(home: Home, output: P
     trainer.train()
     trainer.evaluate()
     journal = only_journal(home.path)
-    (probe,) = journal.of("evaluation")
+    probe, after = journal.of("evaluation")
     assert probe.step == 15
     assert "probe_loss" in probe.metrics
+    assert (after.step, "eval_loss" in after.metrics) == (40, True)
     assert journal.steps == [10, 15, 20, 30, 40]
     assert journal.of("step")[1].metrics == {"remark": "halfway", "custom": 3.0}
 

@@ -9,48 +9,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import psutil
 import pytest
 
 import stepline
-from stepline.errors import Unavailable
 from stepline.home import Home
 from stepline.store import Store
 from stepline.visit import take_in
 from stepline.writer import read_address
-from stepline_desktop import surroundings
 from stepline_desktop.words import CHINESE, ENGLISH
 from tests.desks import LOGIN, NOTIFICATIONS, desk
 from tests.front_door import wait_for
 from tests.import_files import event_file, log_history, trainer_state
-from tests.programs import Program
-from tests.screens import Page, close, free_port, geometry, screen, window_on, xdotool
-
-PAGE = Path(__file__).parents[1] / "backend" / "stepline" / "web_dist" / "index.html"
-
-
-@pytest.fixture
-def display() -> Iterator[str]:
-    if not PAGE.is_file():
-        pytest.skip("the page is not built: make setup")
-    with screen() as name:
-        try:
-            os.environ["DISPLAY"] = name
-            surroundings.prepare()
-        except Unavailable as obstacle:
-            pytest.skip(str(obstacle))
-        finally:
-            del os.environ["DISPLAY"]
-        yield name
-
-
-def opened(display: str, home: Home, *command: str, port: int | None = None, **changed: str) -> Program:
-    debugging = {} if port is None else {"QTWEBENGINE_REMOTE_DEBUGGING": f"127.0.0.1:{port}"}
-    return Program(*command, "--home", home.path, DISPLAY=display, **debugging, **changed)
+from tests.screens import Page, close, free_port, geometry, opened, window_on, xdotool
 
 
 def test_the_window_shows_the_page_and_remembers_its_place(display: str, home: Home) -> None:
@@ -97,33 +70,6 @@ def test_a_second_start_brings_the_first_window_forward(display: str, home: Home
         first.process.send_signal(signal.SIGINT)
         assert first.ends() == 0
         assert first.told == []
-
-
-def test_a_page_whose_process_is_killed_comes_back_and_takes_what_a_second_start_brings(
-    display: str, home: Home, tmp_path: Path
-) -> None:
-    with stepline.record("pilot", home=home.path) as run:
-        run.log({"loss": 2.5}, step=1)
-    port = free_port()
-    with opened(display, home, "open", port=port) as program:
-        page = Page(port)
-        wait_for(lambda: page.shows("pilot"))
-        page.close()
-        for each in psutil.Process(program.process.pid).children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                if "--type=renderer" in each.cmdline():
-                    each.kill()
-                    psutil.wait_procs([each])
-        page = Page(port)
-        wait_for(lambda: page.shows("pilot"))
-        history = tmp_path / "from elsewhere 训练" / "trainer_state.json"
-        trainer_state(history, log_history(range(10, 51, 10)))
-        with opened(display, home, "open", str(history)) as second:
-            assert second.ends() == 0
-        wait_for(lambda: page.run("document.title") == "from elsewhere 训练 · Stepline")
-        page.close()
-        program.process.send_signal(signal.SIGTERM)
-        assert program.ends() == 0
 
 
 def test_the_page_and_the_menus_follow_the_system_once_they_are_to(display: str, home: Home) -> None:

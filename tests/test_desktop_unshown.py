@@ -117,7 +117,7 @@ def test_a_window_that_fills_the_screen_remembers_the_place_before(fill: str) ->
         "application = QApplication([])\n"
         "window = QMainWindow()\n"
         "window.webview = QWebEngineView(window)\n"
-        "side = QtSide(window, lambda: ENGLISH)\n"
+        "side = QtSide(window, lambda: ENGLISH, lambda: None)\n"
         "window.resize(500, 490)\n"
         "window.move(70, 60)\n"
         "window.show()\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -327,6 +328,36 @@ def test_before_they_are_prepared_the_kernels_answer_without_numba():
     """
     ended = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0, ended.stderr
+
+
+def test_compiled_code_is_not_taken_for_that_of_other_sources(tmp_path):
+    package = tmp_path / "sources" / "stepline"
+    ours = os.path.dirname(os.path.dirname(kernels.__file__))
+    shutil.copytree(ours, package, ignore=shutil.ignore_patterns("web_dist", "__pycache__"))
+    code = """
+        import os, sys
+        from pathlib import Path
+        from stepline import kernels
+        kernels.prepare(Path(sys.argv[1]))
+        print(kernels.__file__, os.environ["NUMBA_CACHE_DIR"], flush=True)
+        os._exit(0)
+    """
+
+    def folder() -> str:
+        environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+        environment["PYTHONPATH"] = str(package.parent)
+        command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "cache")]
+        said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
+        file, found = said.split()
+        assert file.startswith(str(package))
+        return found
+
+    before = folder()
+    assert folder() == before
+    assert os.path.dirname(before) == str(tmp_path / "cache")
+    with (package / "kernels" / "vectors.py").open("a") as vectors:
+        vectors.write("\n# other instructions\n")
+    assert folder() != before
 
 
 def planes_of(numbers, varying):

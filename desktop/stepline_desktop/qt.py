@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -35,8 +36,8 @@ from stepline_desktop.words import Words
 
 log = logging.getLogger(__name__)
 
-CRASHES = 3
-"""So often the page is loaded anew by itself; what crashes each time would crash for ever."""
+CRASHES, CRASH_SECS = 3, 300.0
+"""So often in so long the page is loaded anew by itself; what crashes each time would crash for ever."""
 
 
 class QtSide(QObject):
@@ -44,12 +45,13 @@ class QtSide(QObject):
 
     _called = Signal(object)
 
-    def __init__(self, native: Any, words: Callable[[], Words]) -> None:
+    def __init__(self, native: Any, words: Callable[[], Words], open_browser: Callable[[], object]) -> None:
         super().__init__(native)
+        self._open_browser = open_browser
         self._native = native
         self._view = native.webview
         self._words = words
-        self._crashes = 0
+        self._crashes: list[float] = []
         self._zoom = 1.0
         self._frame = QPoint()
         self._translator: Any = None
@@ -222,10 +224,26 @@ class QtSide(QObject):
         """The page holds nothing that the server does not: loaded anew, it is as before."""
         if int(getattr(status, "value", status)) == 0:
             return
-        self._crashes += 1
         log.warning("The page's process ended (%s, code %s)", status, code)
-        if self._crashes <= CRASHES:
-            QTimer.singleShot(0, self._view, self._view.reload)
+        now = time.monotonic()
+        self._crashes = [*(each for each in self._crashes if now - each < CRASH_SECS), now]
+        QTimer.singleShot(0, self._view, self._view.reload if len(self._crashes) <= CRASHES else self._tell_of_crashes)
+
+    def _tell_of_crashes(self) -> None:
+        said = self._words()
+        box = QMessageBox(QMessageBox.Icon.Warning, said.crashed_title, said.crashed_text, parent=self._native)
+        again = box.addButton(said.reload, QMessageBox.ButtonRole.AcceptRole)
+        browser = box.addButton(said.open_browser, QMessageBox.ButtonRole.ActionRole)
+        box.addButton(said.close, QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(again)
+        box.exec()
+        self._crashes.clear()
+        if box.clickedButton() is again:
+            self._view.reload()
+        elif box.clickedButton() is browser:
+            self._open_browser()
+        else:
+            self._native.close()
 
     def _save(self, download: Any) -> None:
         folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DownloadLocation) or QDir.homePath()

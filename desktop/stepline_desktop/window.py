@@ -13,6 +13,7 @@ import json
 import signal
 import sys
 import threading
+import webbrowser
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -126,7 +127,7 @@ class Window:
     def _make_qt(self, window: Any, zoom: float) -> None:
         from stepline_desktop.qt import QtSide
 
-        self._qt = QtSide(window.native, self._words)
+        self._qt = QtSide(window.native, self._words, lambda: webbrowser.open(self._url))
         self._qt.set_zoom(zoom)
         self._dress(self._qt, self._worn())
 

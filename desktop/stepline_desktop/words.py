@@ -14,6 +14,9 @@ class Words(NamedTuple):
     close_question: str
     yes: str
     no: str
+    crashed_title: str
+    crashed_text: str
+    open_browser: str
     save: str
     cut: str
     copy: str
@@ -55,6 +58,10 @@ ENGLISH = Words(
     close_question="It runs in this program, and closing the window stops it. What it logged is kept. Close?",
     yes="Close",
     no="Stay",
+    crashed_title="The page keeps crashing",
+    crashed_text="Nothing is lost: trainings go on, and what they log is kept. Where it crashes each time, the system "
+    "may have no font; on Debian and Ubuntu: apt-get install fonts-dejavu-core",
+    open_browser="Open in the browser",
     save="Save",
     cut="Cut",
     copy="Copy",
@@ -95,6 +102,10 @@ CHINESE = Words(
     close_question="训练在本程序中运行，关闭窗口会停止训练，已记录的内容都会保留。要关闭吗？",
     yes="关闭",
     no="不关闭",
+    crashed_title="页面反复崩溃",
+    crashed_text="没有丢失任何内容：训练继续进行，记录都会保留。如果每次都崩溃，可能是系统没有字体，"
+    "在 Debian 或 Ubuntu 上：apt-get install fonts-noto-cjk",
+    open_browser="在浏览器中打开",
     save="保存",
     cut="剪切",
     copy="复制",

@@ -233,14 +233,25 @@ def test_another_page_and_back_finds_everything_as_it_was(home: Home, open_page,
     scrolled, zoomed = scroller.evaluate("element => element.scrollTop"), drawn(page)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if re.search("/frame|/log", request.url) else None)
+    page.evaluate(
+        """() => {
+          window.blanked = 0
+          for (const plot of document.querySelectorAll('.plot')) {
+            const look = () => { if (plot.dataset.points === '0') window.blanked += 1 }
+            new MutationObserver(look).observe(plot, { attributeFilter: ['data-points'] })
+          }
+        }"""
+    )
     page.get_by_role("link", name=words["tasks"], exact=True).click()
     expect(page.locator(".task-row")).to_be_visible()
     expect(page.get_by_test_id("chart-loss")).to_be_hidden()
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     page.get_by_role("link", name=words["monitor"], exact=True).click()
     expect(page.get_by_test_id("chart-grad_norm")).to_be_visible()
     expect(lines.filter(has_text="3,000")).to_be_visible()
     assert scroller.evaluate("element => element.scrollTop") == scrolled
     assert (drawn(page), drawn(page, "grad_norm")) == (zoomed, zoomed)
+    assert page.evaluate("window.blanked") == 0, "no chart was empty on the way"
     expect(page.get_by_test_id("zoom-back")).to_be_visible()
     assert asked == [], "all of it came back from the page's own memory"
 

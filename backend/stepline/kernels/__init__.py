@@ -10,6 +10,7 @@ threading layer abort the process. Long arrays are split between two threads of 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import threading
@@ -55,7 +56,8 @@ _failure: str | None = None
 def prepare(cache: Path | None = None, *, wait: bool = False, done: Callable[[], None] | None = None) -> None:
     """Make the compiled kernels ready in a thread; calling again is free.
 
-    cache: folder for compiled code (NUMBA_CACHE_DIR, read by numba when it is first imported).
+    cache: folder for compiled code, in one of its own for these sources (NUMBA_CACHE_DIR, read by numba when it is
+    first imported).
     wait: return only when they are ready, or have failed; for benchmarks and tests.
     done: called in that thread when it ends.
     """
@@ -67,11 +69,18 @@ def prepare(cache: Path | None = None, *, wait: bool = False, done: Callable[[],
             # array that was freed so, up to 32 MiB.
             np.empty(KEPT_BYTES, np.uint8)
             if cache is not None:
-                os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
+                os.environ.setdefault("NUMBA_CACHE_DIR", str(cache / _sources()))
             _preparing = threading.Thread(target=_prepare, args=(done,), name="stepline-kernels", daemon=True)
             _preparing.start()
     if wait:
         _preparing.join()
+
+
+def _sources() -> str:
+    """Changes with any of the kernels' sources. numba compiles anew what is in a file that changed, and not what was
+    made with another file's help."""
+    text = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def _prepare(done: Callable[[], None] | None) -> None:

@@ -62,12 +62,10 @@ def ema(values: Floats, span: int, state: EmaState | None) -> tuple[Floats, EmaS
     else:
         work(0)
     cuts = [first + (last - first) // BLOCK * LANES * lane for first, last, _ in parts for lane in range(LANES)]
-    stood, held = ends.ravel().tolist(), finite.ravel().tolist()
-    carry = stood[0]
-    for part in range(1, len(cuts)):
-        jitted.ema_carry(values, cuts[part], (*cuts, count)[part + 1], alpha, origin, carry, scale, out)
-        carry = stood[part] + carry * (1.0 - alpha) ** held[part]
-    return out, EmaState(origin, carry, denominator, seen + sum(held))
+    carry = jitted.ema_carries(
+        values, np.array([*cuts, count]), ends.ravel(), finite.ravel(), alpha, origin, scale, out
+    )
+    return out, EmaState(origin, carry, denominator, seen + int(finite.sum()))
 
 
 def moving_average(values: Floats, span: int, state: AverageState | None) -> tuple[Floats, AverageState]:

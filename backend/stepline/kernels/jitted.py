@@ -177,6 +177,19 @@ def ema_carry(values, begin, end, alpha, origin, carry, scale, out):
             return
 
 
+@njit(_f8(_floats, _ints, _floats, _ints, _f8, _f8, _f8, _out_floats), nogil=True, cache=True)
+def ema_carries(values, cuts, ends, finite, alpha, origin, scale, out):
+    """Adds to the stretches between the cuts what those before them weigh; where the mean stands at the last one's end.
+
+    One call for all: each takes the interpreter lock anew, from a thread that reads meanwhile.
+    """
+    carry = ends[0]
+    for part in range(1, len(ends)):
+        ema_carry(values, cuts[part], cuts[part + 1], alpha, origin, carry, scale, out)
+        carry = ends[part] + carry * (1.0 - alpha) ** finite[part]
+    return carry
+
+
 @njit(types.int64(_floats), nogil=True, cache=True)
 def first_finite(values):
     for i in range(len(values)):

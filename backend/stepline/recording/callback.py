@@ -69,6 +69,7 @@ class SteplineCallback(TrainerCallback, Follower):
         self.serve = serve
         self._pending: TrainingRun | None = None
         self._run: TrainingRun | None = None
+        self._ended_run: TrainingRun | None = None
         self._ranks: SharedRequests | None = None
         self._find_trainer: Callable[[], Any] = _no_trainer
         self._told = False
@@ -80,7 +81,14 @@ class SteplineCallback(TrainerCallback, Follower):
 
     def __getstate__(self) -> dict[str, Any]:
         # A trainer may be pickled, as Ray's hyperparameter search does; a run stays in its process.
-        return {**self.__dict__, "_pending": None, "_run": None, "_ranks": None, "_find_trainer": _no_trainer}
+        return {
+            **self.__dict__,
+            "_pending": None,
+            "_run": None,
+            "_ended_run": None,
+            "_ranks": None,
+            "_find_trainer": _no_trainer,
+        }
 
     def train_called(self, trainer: Any) -> None:
         self._find_trainer = weakref.ref(trainer)
@@ -113,7 +121,7 @@ class SteplineCallback(TrainerCallback, Follower):
             self._withdraw()
         if self._pending is None:
             self._wait_for_training(args, state, model)
-        self._run, self._pending = self._pending, None
+        self._run, self._pending, self._ended_run = self._pending, None, None
         assert self._run is not None
         self._run.begin(args, state, model, self._find_trainer, self._ranks)
         if self.serve and (address := serve(self._home())) is not None:
@@ -125,6 +133,7 @@ class SteplineCallback(TrainerCallback, Follower):
         self._ranks = None
         if run is not None:
             run.train_ended(args, state, control)
+            self._ended_run = run
 
     # These two run at every step. Guarded here and not by _safe, whose extra call costs 0.4 µs each.
 
@@ -167,6 +176,9 @@ class SteplineCallback(TrainerCallback, Follower):
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
         if self._run is not None:
             self._run.evaluated(state, control, metrics or {})
+        elif self._ended_run is not None:
+            # Scripts evaluate what they have trained.
+            self._ended_run.evaluated_after(state, metrics or {})
 
     @_safe
     def on_predict(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:

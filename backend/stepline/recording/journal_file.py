@@ -51,6 +51,15 @@ class JournalFile:
             self._keep(line)
         self.flush()
 
+    def append_late(self, line: bytes) -> None:
+        """Write `line` after `close`. Raises FileNotFoundError where the file is gone meanwhile, else OSError."""
+        fd = os.open(self.path, _FLAGS & ~os.O_CREAT)
+        try:
+            while line:
+                line = line[os.write(fd, line) :]
+        finally:
+            os.close(fd)
+
     def flush(self) -> None:
         """Write what waits. Raises OSError where some of it still does."""
         if self._fd is None:

@@ -195,6 +195,22 @@ class Recorder:
                 if lost := self._file.lost_lines:
                     say(f"Stepline: {lost} lines of {self._file.path} could not be written and are lost.")
 
+    def add(self, kind: Kind, *, step: int | None, epoch: float | None, metrics: Mapping[Any, Any]) -> None:
+        """Write a record of a run that has ended. Its journal is there for as long as this process; where it was
+        removed, nothing is written. A failure is told as in `record`."""
+        if os.getpid() != self.process:
+            return
+        try:
+            line = encode_line(
+                {"kind": kind, "time": time.time(), "step": step, "epoch": epoch, "metrics": dict(metrics)}
+            )
+            with self._lock:
+                self._file.append_late(line)
+        except FileNotFoundError:
+            return
+        except Exception as error:
+            self.tell(error)
+
     def tell(self, error: Exception) -> None:
         """Tell the first failure on standard error; with STEPLINE_STRICT=1 raise each."""
         if strict():

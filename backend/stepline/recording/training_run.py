@@ -203,6 +203,12 @@ class TrainingRun:
         self._evaluating_since = None if since is None else now
         self.interruption_over(control)
 
+    def evaluated_after(self, state: Any, metrics: Mapping[str, Any]) -> None:
+        """An evaluation once the training has ended."""
+        row = dict(metrics)
+        epoch = row.pop("epoch", state.epoch)
+        self.recorder.add("evaluation", step=state.global_step, epoch=epoch, metrics=row)
+
     def saved(self, args: Any, state: Any, control: Any) -> None:
         secs = perf_counter() - self._interrupted_at if self.recorder.phase == "save" else None
         folder = trainer_facts.checkpoint_folder(args, state, self._find_trainer())

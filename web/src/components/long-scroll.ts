@@ -62,16 +62,22 @@ export function useLongScroll(
   }
 
   function scrollTo(wanted: number): void {
-    if (!scroller.value) return
     const within = Math.min(listLength(), Math.max(0, wanted))
-    scroller.value.scrollTop = barPlace(within, barLength(), listLength())
-    barPx = scroller.value.scrollTop // as the browser rounded it
+    if (isShown()) {
+      scroller.value!.scrollTop = barPlace(within, barLength(), listLength())
+      barPx = scroller.value!.scrollTop // as the browser rounded it
+    }
     put(within)
   }
 
-  const settle = useDebounceFn(() => scrollTo(topPx.value), REST_MS)
+  /** On a page that is not shown nothing has a height and nothing scrolls; its bar comes back with it as it was. */
+  const isShown = (): boolean => (scroller.value?.clientHeight ?? 0) > 0
+  function settle(): void {
+    if (isShown()) scrollTo(topPx.value)
+  }
+  const settleSoon = useDebounceFn(settle, REST_MS)
 
-  watch([listPx, seenPx], () => scrollTo(topPx.value), { flush: 'post' })
+  watch([listPx, seenPx], settle, { flush: 'post' })
 
   return {
     heightPx,
@@ -84,7 +90,7 @@ export function useLongScroll(
       if (movedPx === 0) return
       barPx += movedPx
       put(Math.abs(movedPx) < LEAP_PX ? topPx.value + movedPx : listPlace(barPx, barLength(), listLength()))
-      if (listLength() > barLength()) void settle()
+      if (listLength() > barLength()) void settleSoon()
     },
   }
 }
