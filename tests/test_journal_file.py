@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ def test_lines_are_there_when_append_returns(tmp_path: Path) -> None:
     file = JournalFile(tmp_path / "deep" / "a.jsonl")
     file.append(b"one\n")
     assert file.path.read_bytes() == b"one\n"
-    assert file.path.stat().st_mode & 0o077 == 0
+    assert sys.platform == "win32" or file.path.stat().st_mode & 0o077 == 0
     file.append(b"two\n")
     assert file.path.read_bytes() == b"one\ntwo\n"
     assert not file.check()
@@ -24,6 +25,7 @@ def test_lines_are_there_when_append_returns(tmp_path: Path) -> None:
     assert file.lost_lines == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="nobody can remove an open file there")
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_removed_or_replaced_file_comes_back_whole(tmp_path: Path, replaced: bool) -> None:
     file = JournalFile(tmp_path / "a.jsonl")
