@@ -6,10 +6,13 @@ python build/icons.py FOLDER        Qt draws; where the window is not Qt's, it i
 from __future__ import annotations
 
 import os
+import struct
 import sys
 from pathlib import Path
 
 SIZES = (16, 22, 24, 32, 48, 64, 128, 256, 512)
+ICO_SIZES = (16, 24, 32, 48, 64, 128, 256)
+"""Windows draws what is missing from the next larger one, which blurs a line of one pixel."""
 SOURCE = Path(__file__).resolve().parent.parent / "icons" / "stepline.svg"
 
 
@@ -28,11 +31,21 @@ def draw(folder: Path) -> None:
         painter = QPainter(image)
         renderer.render(painter)
         painter.end()
-        names = [f"{size}.png", *({256: ["stepline.ico"], 512: ["stepline.icns"]}.get(size, []))]
-        for name in names:
+        for name in (f"{size}.png", *(["stepline.icns"] if size == 512 else [])):
             if not image.save(str(folder / name)):
                 sys.exit(f"{folder / name} cannot be written")
+    (folder / "stepline.ico").write_bytes(_ico({size: (folder / f"{size}.png").read_bytes() for size in ICO_SIZES}))
     application.quit()
+
+
+def _ico(pictures: dict[int, bytes]) -> bytes:
+    """An icon of several sizes out of PNG files, by their pixels; Qt writes one size alone. 256 is written as 0."""
+    begin = 6 + 16 * len(pictures)
+    entries = []
+    for size, picture in pictures.items():
+        entries.append(struct.pack("<BBBBHHII", size % 256, size % 256, 0, 0, 1, 32, len(picture), begin))
+        begin += len(picture)
+    return struct.pack("<HHH", 0, 1, len(pictures)) + b"".join(entries) + b"".join(pictures.values())
 
 
 if __name__ == "__main__":
