@@ -111,6 +111,7 @@ def test_a_million_lines(open_page, language: str):
 
 def wait_for_top(page, step: int) -> None:
     """Until the line of this step is the first that is seen whole."""
+    page.locator(".log-table .scroller").wait_for()
     page.wait_for_function(
         """(step) => {
           const top = document.querySelector('.log-table .scroller').getBoundingClientRect().top
