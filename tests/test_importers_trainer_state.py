@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from stepline.errors import ImportFailed
@@ -136,6 +136,7 @@ entries = st.fixed_dictionaries(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(entries, min_size=1, max_size=40))
+@example([{"step": 5, "loss": 2.0, "epoch": 0.5}, {"step": 3, "loss": 2.0, "epoch": 1.5}])
 def test_many_entries_at_once_are_what_each_says_by_itself(tmp_path, history):
     path = tmp_path / "trainer_state.json"
     path.touch()

@@ -99,7 +99,11 @@ def _rows(entries: list[Any], remarks: Remarks) -> Iterator[Row]:
         if left_out:
             remarks.leave_out(f"log_history[{index}]", f"{left_out} values that are neither numbers nor short texts")
         if values:
-            yield Row(values)
+            # The trainer's own, which counts on over its epochs: one that goes back is another run's.
+            step = whole(values.get("step"))
+            if step is not None:
+                del values["step"]
+            yield Row(values, step=step)
 
 
 def _salvaged(words: str, remarks: Remarks, place: str) -> dict[str, Any]:
