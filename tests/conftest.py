@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -68,3 +69,24 @@ def display():
         finally:
             del os.environ["DISPLAY"]
         yield name
+
+
+@pytest.fixture
+def two_tasks(home):
+    """A home with two tasks: `pilot` of two runs, the first failed, and `other`."""
+    import stepline
+    from stepline.visit import take_in
+
+    with contextlib.suppress(ZeroDivisionError), stepline.record("pilot", home=home.path, total_steps=4) as run:
+        run.log({"loss": 2.0}, step=1)
+        run.log({"loss": float("nan")}, step=2)
+        raise ZeroDivisionError("by nought")
+    # Run ids tell seconds: the first is taken in before the next begins, so that it is surely the first.
+    with take_in(home):
+        pass
+    with stepline.record("pilot", home=home.path, total_steps=4) as run:
+        for step in range(1, 5):
+            run.log({"loss": 1 / step}, step=step)
+    with stepline.record("other", home=home.path) as run:
+        run.log({"loss": 5.0}, step=1)
+    return home

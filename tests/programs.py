@@ -1,4 +1,4 @@
-"""Runs `stepline` as a user does, in a process of its own, and waits for what it says."""
+"""Runs `stepline` as a user does: in a process of its own, waiting for what it says, or one command in this one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import IO
 
 import pytest
 
+from stepline.command import main
 from tests.front_door import wait_for
 
 STEPLINE = Path(sys.executable).with_name("stepline")
@@ -22,6 +23,13 @@ def environment(**changed: str) -> dict[str, str]:
     left_out = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "STEPLINE_HOME")
     kept = {name: value for name, value in os.environ.items() if name not in left_out}
     return {**kept, "PYTHONUNBUFFERED": "1", **changed}
+
+
+def asked(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
+    """The exit code, standard output and standard error of one command."""
+    code = main([str(word) for word in words])
+    said = capsys.readouterr()
+    return code, said.out, said.err
 
 
 class Program:

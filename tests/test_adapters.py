@@ -36,10 +36,14 @@ def test_losses_get_the_names_their_charts_have():
     assert not is_evaluation({"epoch": 1})
 
 
-def test_lightning(home: Home, tmp_path: Path):
-    lightning = pytest.importorskip(
+@pytest.fixture
+def lightning():
+    return pytest.importorskip(
         "pytorch_lightning", reason="pytorch-lightning is missing: pip install pytorch-lightning"
     )
+
+
+def test_lightning(home: Home, tmp_path: Path, lightning):
     import torch
 
     from stepline.adapters.lightning import SteplineLogger
@@ -81,11 +85,10 @@ def test_lightning(home: Home, tmp_path: Path):
     ("raised", "status", "message"),
     [(KeyboardInterrupt(), "stopped", "Interrupted (Ctrl-C)"), (ValueError("boom"), "failed", "ValueError: boom")],
 )
-def test_lightning_ends_by_what_was_raised(home: Home, tmp_path, raised: BaseException, status: str, message: str):
+def test_lightning_ends_by_what_was_raised(
+    home: Home, tmp_path, lightning, raised: BaseException, status: str, message: str
+):
     """Lightning itself tells its loggers "failed" of both."""
-    lightning = pytest.importorskip(
-        "pytorch_lightning", reason="pytorch-lightning is missing: pip install pytorch-lightning"
-    )
     import torch
 
     from stepline.adapters.lightning import SteplineLogger

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import io
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -19,42 +15,15 @@ import pytest
 import stepline
 from stepline.command import main
 from stepline.home import Home
-from stepline.visit import take_in
 from stepline.writer import read_address
 from tests.front_door import wait_for
-from tests.import_files import log_history, trainer_state
-from tests.programs import STEPLINE, Program, environment
+from tests.programs import STEPLINE, Program, asked, environment
 
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture
-def trained(home: Home) -> Home:
-    """A home with two tasks: `pilot` of two runs, the first failed, and `other`."""
-    with contextlib.suppress(ZeroDivisionError), stepline.record("pilot", home=home.path, total_steps=4) as run:
-        run.log({"loss": 2.0}, step=1)
-        run.log({"loss": float("nan")}, step=2)
-        raise ZeroDivisionError("by nought")
-    # Run ids tell seconds: the first is taken in before the next begins, so that it is surely the first.
-    with take_in(home):
-        pass
-    with stepline.record("pilot", home=home.path, total_steps=4) as run:
-        for step in range(1, 5):
-            run.log({"loss": 1 / step}, step=step)
-    with stepline.record("other", home=home.path) as run:
-        run.log({"loss": 5.0}, step=1)
-    return home
-
-
-def asked(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
-    """The exit code, standard output and standard error of one command."""
-    code = main([str(word) for word in words])
-    said = capsys.readouterr()
-    return code, said.out, said.err
-
-
-def test_tasks_takes_in_what_lies_there_and_lists_it(trained: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = asked(capsys, "tasks", "--json", "--home", trained.path)
+def test_tasks_takes_in_what_lies_there_and_lists_it(two_tasks: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = asked(capsys, "tasks", "--json", "--home", two_tasks.path)
     assert (code, err) == (0, "")
     tasks = {task["name"]: task for task in json.loads(out)}
     assert tasks.keys() == {"pilot", "other"}
@@ -66,8 +35,8 @@ def test_tasks_takes_in_what_lies_there_and_lists_it(trained: Home, capsys: pyte
     assert "ZeroDivisionError" in pilot["runs"][0]["message"]
 
 
-def test_tasks_for_people_names_them(trained: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = asked(capsys, "tasks", "--home", trained.path)
+def test_tasks_for_people_names_them(two_tasks: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = asked(capsys, "tasks", "--home", two_tasks.path)
     assert code == 0
     assert "pilot" in out
     assert "completed" in out
@@ -79,55 +48,12 @@ def test_an_empty_home_says_what_to_do(home: Home, capsys: pytest.CaptureFixture
     assert "stepline demo" in out
 
 
-def test_export_writes_every_record(trained: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = asked(capsys, "export", "pilot", "--home", trained.path)
-    assert code == 0
-    records = [json.loads(line) for line in out.splitlines()]
-    assert [record["sequence"] for record in records] == list(range(len(records)))
-    steps = [record for record in records if record["kind"] == "step"]
-    assert [record["metrics"]["loss"] for record in steps] == [2.0, "NaN", 1.0, 0.5, 1 / 3, 0.25]
-    assert len({record["run"] for record in records}) == 2
-    assert set(records[0]) >= {"sequence", "run", "step", "epoch", "time", "kind", "metrics", "message"}
-
-
-def test_export_to_a_file(trained: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "pilot.csv"
-    code, out, err = asked(capsys, "export", "pilot", "--format", "csv", "-o", file, "--home", trained.path)
-    assert (code, out) == (0, "")
-    assert str(file) in err
-    rows = list(csv.DictReader(io.StringIO(file.read_text("utf-8"))))
-    assert [row["loss"] for row in rows if row["kind"] == "step"][:2] == ["2.0", "NaN"]
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and links")
-def test_export_writes_to_a_pipe_and_through_a_link(
-    trained: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """As root, a file put in the place of /dev/null would break the machine."""
-    _, wanted, _ = asked(capsys, "export", "pilot", "--home", trained.path)
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True, encoding="utf-8") as reader:
-        assert asked(capsys, "export", "pilot", "--home", trained.path, "-o", pipe)[0] == 0
-        assert reader.communicate(timeout=60)[0] == wanted
-    assert pipe.is_fifo()
-    link = tmp_path / "link.jsonl"
-    link.symlink_to(tmp_path / "target.jsonl")
-    assert asked(capsys, "export", "pilot", "--home", trained.path, "-o", link)[0] == 0
-    assert link.is_symlink()
-    assert link.read_text(encoding="utf-8") == wanted
-    code, _, err = asked(capsys, "export", "pilot", "--home", trained.path, "-o", tmp_path)
-    assert (code, "cannot be written" in err) == (1, True)
-    assert not list(tmp_path.parent.glob(".*"))
-
-
 @pytest.mark.parametrize(
     "words",
     [("import", ""), ("open", ""), ("export", "pilot", "-o", ""), ("doctor", "--bundle", ""), ("tasks", "--home", "")],
 )
 def test_an_empty_path_is_not_the_folder_one_stands_in(
-    trained: Home,
+    two_tasks: Home,
     tmp_path: Path,
     words: tuple[str, ...],
     capsys: pytest.CaptureFixture[str],
@@ -135,76 +61,26 @@ def test_an_empty_path_is_not_the_folder_one_stands_in(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.iterdir())
-    code, out, err = asked(capsys, "--home", trained.path, *words)
+    code, out, err = asked(capsys, "--home", two_tasks.path, *words)
     assert (code, out) == (2, "")
     assert "it is empty" in err
     assert sorted(tmp_path.iterdir()) == before
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
-def test_a_pipe_is_no_history(trained: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    code, _, err = asked(capsys, "import", "--home", trained.path, tmp_path / "pipe")
-    assert code == 1
-    assert "neither a file nor a folder" in err
-
-
-def test_import_takes_in_journals_once(trained: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    for _ in range(2):
-        code, out, _ = asked(capsys, "import", trained.journals, "--home", elsewhere)
-        assert code == 0
-        assert len(out.splitlines()) == 3
-    _, before, _ = asked(capsys, "export", "pilot", "--home", trained.path)
-    _, after, _ = asked(capsys, "export", "pilot", "--home", elsewhere)
-    assert before == after
-
-
-def test_import_takes_each_path_for_itself_and_says_what_failed(
-    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    other, gone = tmp_path / "notes.jsonl", tmp_path / "gone.csv"
-    other.write_text("dear diary\n")
-    trainer_state(tmp_path / "mine" / "trainer_state.json", log_history(range(10, 51, 10)))
-    code, out, err = asked(capsys, "import", other, gone, "~/mine", "--home", home.path)
-    assert code == 1
-    (line,) = out.splitlines()
-    assert line.endswith("mine, 5 records in 1 run")
-    failed = [line for line in err.splitlines() if line.startswith("stepline: ")]
-    assert len(failed) == 2
-    assert str(other) in failed[0]
-    assert str(gone) in failed[1]
-    (task,) = json.loads(asked(capsys, "tasks", "--json", "--home", home.path)[1])
-    assert (task["name"], task["records"]) == ("mine", 5)
-
-
-def test_import_of_what_is_cut_gives_what_is_whole_and_tells_the_rest(
-    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "mine.jsonl"
-    rows = [json.dumps({"step": step, "loss": 1 / step}) for step in range(1, 6)]
-    path.write_text("\n".join([*rows, '{"step": 6, "lo']))
-    code, out, err = asked(capsys, "import", path, "--home", home.path)
-    assert (code, out) == (0, f"{path}: mine, 5 records in 1 run\n")
-    assert "left out: " in err
-    assert asked(capsys, "import", path, "--home", home.path)[1] == f"{path}: mine, nothing new\n"
-
-
-def test_a_damaged_line_is_left_out_counted_and_told(trained: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    journal = min(trained.journals.iterdir())
+def test_a_damaged_line_is_left_out_counted_and_told(two_tasks: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    journal = min(two_tasks.journals.iterdir())
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join([*lines[:2], b'{"kind": "step", "st\n', *lines[2:]]))
-    code, out, err = asked(capsys, "tasks", "--json", "--home", trained.path)
+    code, out, err = asked(capsys, "tasks", "--json", "--home", two_tasks.path)
     assert code == 0
     assert sum(run["damaged_lines"] for task in json.loads(out) for run in task["runs"]) == 1
     assert len(err.splitlines()) == 1
     assert "1 damaged line" in err
 
 
-def test_a_journal_of_a_later_format_is_told(trained: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    (trained.journals / "20990101-000000-later.jsonl").write_text('{"stepline": "9.0"}\n')
-    code, _, err = asked(capsys, "tasks", "--home", trained.path)
+def test_a_journal_of_a_later_format_is_told(two_tasks: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    (two_tasks.journals / "20990101-000000-later.jsonl").write_text('{"stepline": "9.0"}\n')
+    code, _, err = asked(capsys, "tasks", "--home", two_tasks.path)
     assert code == 0
     assert "20990101-000000-later.jsonl" in err
 
@@ -265,11 +141,11 @@ def test_a_home_on_a_network_file_system_is_told(
 
 
 def test_doctor_finds_all_well(
-    trained: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    two_tasks: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
-    code, out, _ = asked(capsys, "doctor", "--json", "--home", trained.path)
+    code, out, _ = asked(capsys, "doctor", "--json", "--home", two_tasks.path)
     assert code == 0
     found = {check["subject"]: check for check in json.loads(out)}
     assert "2 tasks" in found["database"]["told"]
@@ -308,12 +184,12 @@ def test_serve_prints_one_line_and_ends_in_order(number: signal.Signals, home: H
     assert read_address(home) is None
 
 
-def test_commands_read_beside_a_serving_stepline(trained: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    with Program("serve", "--home", trained.path) as serving:
+def test_commands_read_beside_a_serving_stepline(two_tasks: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    with Program("serve", "--home", two_tasks.path) as serving:
         serving.line("Stepline is at ")
-        with stepline.record("late", home=trained.path) as run:
+        with stepline.record("late", home=two_tasks.path) as run:
             run.log({"loss": 1.0}, step=1)
-        code, out, _ = asked(capsys, "tasks", "--json", "--home", trained.path)
+        code, out, _ = asked(capsys, "tasks", "--json", "--home", two_tasks.path)
         assert code == 0
         assert {task["name"] for task in json.loads(out)} == {"pilot", "other", "late"}
         serving.process.send_signal(signal.SIGTERM)
@@ -356,10 +232,10 @@ def test_without_the_app_extra_it_says_what_to_install() -> None:
     assert "pip install 'stepline[desktop]'" in bare.stderr
 
 
-def test_a_reader_that_has_enough_is_no_failure(trained: Home) -> None:
+def test_a_reader_that_has_enough_is_no_failure(two_tasks: Home) -> None:
     command = f"'{sys.executable}' -c 'from stepline.command import main; import sys; sys.exit(main())' export pilot"
     done = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {command} --home '{trained.path}' | head -n 1"],
+        ["bash", "-c", f"set -o pipefail; {command} --home '{two_tasks.path}' | head -n 1"],
         env=environment(),
         capture_output=True,
         text=True,

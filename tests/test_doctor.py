@@ -13,18 +13,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import stepline
-from stepline.command import main
 from stepline.command.redaction import SHORTEST_NAME, Redaction
 from stepline.home import Home
 from stepline.store import Store
 from stepline.visit import take_in
 from tests.filling import Filling, numbers
-
-
-def asked(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
-    code = main([str(word) for word in words])
-    said = capsys.readouterr()
-    return code, said.out, said.err
+from tests.programs import asked
 
 
 def test_a_damaged_database_is_wrong_and_what_to_do_is_said(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

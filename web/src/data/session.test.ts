@@ -257,11 +257,16 @@ describe('after a restart', () => {
 })
 
 describe('zooming', () => {
+  /** Windows of more records than this come in buckets of sixteen. */
+  function thinnedAbove(records: number): void {
+    server.bytes = function (this: Server, from, to, series, task) {
+      return Server.prototype.bytes.call(this, from, to, series, task, to - from > records ? 16 : 1)
+    }
+  }
+
   it('shows what is there at once and fetches three spans of a thinned window', async () => {
     server.records = 10_000
-    server.bytes = function (this: Server, from, to, series, task) {
-      return Server.prototype.bytes.call(this, from, to, series, task, to - from > 4000 ? 16 : 1)
-    }
+    thinnedAbove(4000)
     session.retry()
     await settle()
     session.view.setZoom({ first: 4000, last: 5000 })
@@ -277,9 +282,7 @@ describe('zooming', () => {
 
   it('asks for all raw points where those in view fit, else for as many as are drawn', async () => {
     server.records = 20_000
-    server.bytes = function (this: Server, from, to, series, task) {
-      return Server.prototype.bytes.call(this, from, to, series, task, to - from > 12_000 ? 16 : 1)
-    }
+    thinnedAbove(12_000)
     session.retry()
     await settle()
     session.view.setZoom({ first: 6000, last: 9999 })
